@@ -1,0 +1,44 @@
+/** Something outside the checkout that tests drive or read. */
+export interface WireRow {
+  readonly name: string;
+  /** What is missing on this machine, in a few words; undefined when nothing is. Cheap: every test file that needs it asks. */
+  readonly probe: () => string | undefined;
+  /** The command that provides it. */
+  readonly install: string;
+}
+
+/** The wires that tests can drive. */
+export const wires: readonly WireRow[] = [{ name: "emu", probe: () => undefined, install: "npm ci" }];
+
+export interface Survey {
+  /** A line for each row that is missing and not required. */
+  readonly notes: readonly string[];
+  /** One line, when something required is missing or unknown. */
+  readonly failure?: string;
+}
+
+/** What is missing of `rows`, and whether that may be; `required` is a list of names with commas, as in TAPBENCH_REQUIRE. */
+export function survey(rows: readonly WireRow[], required = ""): Survey {
+  const names = required
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  const known = rows.map((row) => row.name);
+  const notes: string[] = [];
+  const faults = names.filter((name) => !known.includes(name)).map((name) => `${name} is unknown`);
+  for (const { name, probe, install } of rows) {
+    const lack = probe();
+    if (lack === undefined) continue;
+    if (names.includes(name)) faults.push(`${name} is missing (${lack}; to get it: ${install})`);
+    else notes.push(`tests that need ${name} are skipped: ${lack}; to run them: ${install}`);
+  }
+  if (faults.length === 0) return { notes };
+  return { notes, failure: `TAPBENCH_REQUIRE: ${faults.join(", ")}; known: ${known.join(", ")}` };
+}
+
+/** Why the wire `name` cannot be driven here, for `describe.skipIf(missing("pcsc"))("a reader", ...)`. */
+export function missing(name: string, rows: readonly WireRow[] = wires): string | undefined {
+  const row = rows.find((each) => each.name === name);
+  if (row === undefined) throw new Error(`no wire "${name}"; known: ${rows.map((each) => each.name).join(", ")}`);
+  return row.probe();
+}
