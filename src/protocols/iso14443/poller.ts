@@ -1,0 +1,205 @@
+import { equalBytes, hex } from "../../util/bytes.js";
+import type { Dialogue } from "../../util/dialogue.js";
+import { iso14443Error } from "./errors.js";
+import { bitAt, checkedPayload, crcFrame, shortFrame, type Frame, type Rate } from "./frame.js";
+import { isoDepPoller, type IsoDepLink } from "./isodep-poller.js";
+import {
+  atsParameters,
+  CASCADE_TAG,
+  Hlta,
+  NVB_SELECT,
+  Pps,
+  PPS_COMMAND,
+  Rats,
+  REQA,
+  SEL,
+  Select,
+  WUPA,
+  type AtsParameters,
+} from "./messages.js";
+import { ACTIVATION_FWT, ANTICOLLISION_WAIT, HLTA_SILENCE } from "./timing.js";
+
+/** How the reader goes about it. */
+export interface ReaderOptions {
+  /** FSDI: the largest frame the reader takes, as a code of ISO/IEC 14443-4 table 1. */
+  readonly fsdi: number;
+  /** Highest rate to agree on by PPS; 1 sends no PPS. */
+  readonly maxRate: Rate;
+  /** Repetitions before a missing or damaged answer is given up. */
+  readonly retries: number;
+  /** Assign this CID and use it in every block. Absent: CID 0, blocks without it. */
+  readonly cid?: number;
+}
+
+export interface SelectedCard {
+  readonly atqa: number;
+  readonly uid: Uint8Array;
+  readonly sak: number;
+}
+
+export interface ActivatedCard extends SelectedCard {
+  readonly ats: Uint8Array;
+  readonly parameters: AtsParameters;
+  /** Rates agreed on. */
+  readonly rates: { readonly toCard: Rate; readonly toReader: Rate };
+  readonly link: IsoDepLink;
+}
+
+/** Wakes the cards in the field. Undefined: nobody answered. A collision in the ATQA is no fault: several cards are there. */
+export function* requestTypeA(
+  command: typeof REQA | typeof WUPA,
+): Dialogue<Frame, Frame, { atqa: number; collision: boolean } | undefined> {
+  const wake = yield { send: [shortFrame(command)], within: ANTICOLLISION_WAIT };
+  const got = wake.got;
+  if (!got || got.bytes.length < 2) return undefined;
+  return { atqa: got.bytes[0]! | (got.bytes[1]! << 8), collision: got.collision !== undefined || got.damaged === true };
+}
+
+/**
+ * Bit-frame anticollision and SELECT through all cascade levels (ISO/IEC 14443-3 6.5.3). Of several cards it takes the one whose bit is 1 at
+ * each collision, as the standard recommends.
+ *
+ * @throws `iso14443/no-answer`, `iso14443/transmission`, `iso14443/protocol`
+ */
+export function* selectTypeA(retries: number): Dialogue<Frame, Frame, { uid: Uint8Array; sak: number }> {
+  const uid: number[] = [];
+  for (const sel of SEL) {
+    const own = yield* resolveLevel(sel, retries);
+    const select = crcFrame(Select.encode({ sel, nvb: NVB_SELECT, uid: own.subarray(0, 4), bcc: own[4]! }));
+    const answer = yield* insist(select, ANTICOLLISION_WAIT, retries, "SELECT");
+    const sak = answer[0]!;
+    if (answer.length !== 1)
+      throw iso14443Error("protocol", "the answer to SELECT is not one byte", { length: answer.length });
+    if ((sak & 0x04) === 0) return { uid: Uint8Array.of(...uid, ...own.subarray(0, 4)), sak };
+    if (own[0] !== CASCADE_TAG)
+      throw iso14443Error("protocol", "SAK announces more of the UID, but the cascade tag is missing", { sak });
+    uid.push(...own.subarray(1, 4));
+  }
+  throw iso14443Error("protocol", "SAK announces a fourth cascade level; there are three", {});
+}
+
+/** UID CLn and BCC of one card: asks, and with each collision one bit more is decided. */
+function* resolveLevel(sel: number, retries: number): Dialogue<Frame, Frame, Uint8Array> {
+  const known = new Uint8Array(5);
+  let bits = 0;
+  let failures = 0;
+  for (;;) {
+    const bytes = Uint8Array.of(sel, ((2 + (bits >> 3)) << 4) | (bits & 7), ...known.subarray(0, (bits + 7) >> 3));
+    const wake = yield { send: [{ bytes, bits: 16 + bits, rate: 1 }], within: ANTICOLLISION_WAIT };
+    const got = wake.got;
+    const until = got?.collision ?? got?.bits ?? 0;
+    if (!got || got.damaged || bits + got.bits !== 40) {
+      if (++failures > retries)
+        throw iso14443Error(
+          got ? "transmission" : "no-answer",
+          "anticollision got no usable answer; bring the device closer and try again",
+          { sel, bits },
+        );
+      continue;
+    }
+    for (let i = 0; i < until; i++) if (bitAt(got.bytes, i)) known[(bits + i) >> 3]! |= 1 << ((bits + i) & 7);
+    bits += until;
+    if (got.collision !== undefined) {
+      known[bits >> 3]! |= 1 << (bits & 7);
+      bits++;
+    }
+    if (bits < 40) continue;
+    if (known.reduce((sum, byte) => sum ^ byte, 0) === 0) return known;
+    if (++failures > retries)
+      throw iso14443Error("transmission", "the UID's check byte is wrong; bring the device closer and try again", {
+        sel,
+      });
+    known.fill(0);
+    bits = 0;
+  }
+}
+
+/** Sends a standard frame until its answer is whole. */
+function* insist(out: Frame, within: number, retries: number, what: string): Dialogue<Frame, Frame, Uint8Array> {
+  for (let attempt = 0; ; attempt++) {
+    const wake = yield { send: [out], within };
+    const payload = wake.got && checkedPayload(wake.got);
+    if (payload) return payload;
+    if (attempt >= retries)
+      throw iso14443Error(
+        wake.got ? "transmission" : "no-answer",
+        `${what} got no usable answer; bring the device closer and try again`,
+        { attempts: attempt + 1 },
+      );
+  }
+}
+
+/** Sends the selected card to sleep; it does not answer (ISO/IEC 14443-3 6.4.3). */
+export function* haltTypeA(): Dialogue<Frame, Frame, void> {
+  yield { send: [crcFrame(Hlta.encode({}))], within: HLTA_SILENCE };
+}
+
+/**
+ * RATS, PPS where both sides can go faster, and the guard time (ISO/IEC 14443-4 5).
+ * @throws `iso14443/not-iso-dep`, `iso14443/bad-ats`, `iso14443/no-answer`, `iso14443/transmission`, `iso14443/protocol`
+ */
+export function* activateIsoDep(card: SelectedCard, reader: ReaderOptions): Dialogue<Frame, Frame, ActivatedCard> {
+  if ((card.sak & 0x20) === 0)
+    throw iso14443Error("not-iso-dep", `SAK ${card.sak.toString(16)}: this card does not speak ISO 14443-4`, {
+      sak: card.sak,
+    });
+  const cid = reader.cid ?? 0;
+  const ats = yield* insist(
+    crcFrame(Rats.encode({ parameter: { fsdi: reader.fsdi, cid } })),
+    ACTIVATION_FWT,
+    reader.retries,
+    "RATS",
+  );
+  const parameters = atsParameters(ats);
+  if (parameters.sfgt > 0) yield { send: [], within: parameters.sfgt };
+  const rates = bestRates(parameters, reader.maxRate);
+  if (rates.toCard > 1 || rates.toReader > 1) {
+    const pps = Pps.encode({
+      start: { command: PPS_COMMAND, cid },
+      pps1: { dri: Math.log2(rates.toCard), dsi: Math.log2(rates.toReader) },
+    });
+    const answer = yield* insist(crcFrame(pps), ACTIVATION_FWT, reader.retries, "PPS");
+    if (!equalBytes(answer, pps.subarray(0, 1)))
+      throw iso14443Error("protocol", `PPS was answered with ${hex(answer)}`, { answer: hex(answer) });
+  }
+  const link = isoDepPoller({
+    fwt: parameters.fwt,
+    fsc: parameters.fsc,
+    rate: rates.toCard,
+    retries: reader.retries,
+    ...(reader.cid !== undefined && parameters.cid && { cid: reader.cid }),
+  });
+  return { ...card, ats, parameters, rates, link };
+}
+
+function bestRates(card: AtsParameters, max: Rate): { toCard: Rate; toReader: Rate } {
+  const best = (rates: readonly Rate[]): Rate => rates.reduce((a: Rate, b) => (b <= max && b > a ? b : a), 1);
+  if (!card.sameBothWays) return { toCard: best(card.toCard), toReader: best(card.toReader) };
+  const both = best(card.toCard.filter((rate) => card.toReader.includes(rate)));
+  return { toCard: both, toReader: both };
+}
+
+/**
+ * From a field that is on to a card that takes APDUs.
+ * @throws `iso14443/no-card`, and what selecting and activating throw
+ */
+export function* activateTypeA(reader: ReaderOptions): Dialogue<Frame, Frame, ActivatedCard> {
+  let found: { atqa: number } | undefined;
+  for (let attempt = 0; attempt <= reader.retries && !found; attempt++) found = yield* requestTypeA(WUPA);
+  if (!found) throw iso14443Error("no-card", "no type A card answers; put the device on the reader", {});
+  const selected = yield* selectTypeA(reader.retries);
+  return yield* activateIsoDep({ atqa: found.atqa, ...selected }, reader);
+}
+
+/** Every card in the field, one after the other, each sent to sleep once it is known. At most `most`. */
+export function* inventory(retries: number, most = 16): Dialogue<Frame, Frame, SelectedCard[]> {
+  const cards: SelectedCard[] = [];
+  while (cards.length < most) {
+    const found = yield* requestTypeA(cards.length === 0 ? WUPA : REQA);
+    if (!found) break;
+    const card = yield* selectTypeA(retries);
+    cards.push({ atqa: found.atqa, ...card });
+    yield* haltTypeA();
+  }
+  return cards;
+}

@@ -1,0 +1,85 @@
+/** Status words and their meanings. `x` stands for any digit; the first row that fits counts. Source: ISO/IEC 7816-4:2013 table 5 and 6 unless named. */
+const MEANINGS: readonly (readonly [pattern: string, meaning: string])[] = [
+  ["9000", "ok"],
+  ["61xx", "ok, more bytes are waiting (GET RESPONSE)"],
+  ["6200", "warning: nothing changed"],
+  ["6281", "warning: part of the data may be corrupted"],
+  ["6282", "warning: the file ended before Le bytes"],
+  ["6283", "warning: the selected file is deactivated"],
+  ["6284", "warning: the control information is not formatted right"],
+  ["6285", "warning: the selected file is terminated"],
+  ["6310", "more data is waiting (GlobalPlatform Card Specification 2.3.1, 11.4.3)"],
+  ["63Cx", "warning: a counter; tries left in the last digit"],
+  ["63xx", "warning: something changed"],
+  ["6400", "execution error: nothing changed"],
+  ["6581", "memory failure"],
+  ["6700", "wrong length"],
+  ["6881", "logical channel not supported"],
+  ["6882", "secure messaging not supported"],
+  ["6883", "the last command of the chain was expected"],
+  ["6884", "command chaining not supported"],
+  ["6981", "command does not fit the file structure"],
+  ["6982", "security status not satisfied"],
+  ["6983", "authentication method blocked"],
+  ["6984", "reference data not usable"],
+  ["6985", "conditions of use not satisfied"],
+  ["6986", "command not allowed"],
+  ["6987", "secure messaging data missing"],
+  ["6988", "secure messaging data wrong"],
+  ["6999", "applet selection failed (Java Card)"],
+  ["6A80", "wrong data"],
+  ["6A81", "function not supported"],
+  ["6A82", "file or application not found"],
+  ["6A83", "record not found"],
+  ["6A84", "not enough memory"],
+  ["6A86", "wrong P1 or P2"],
+  ["6A88", "referenced data not found"],
+  ["6B00", "wrong P1 or P2 (offset)"],
+  ["6Cxx", "wrong Le; the right one is in SW2"],
+  ["6D00", "instruction not supported"],
+  ["6E00", "class not supported"],
+  ["6F00", "no precise diagnosis"],
+  ["62xx", "warning: nothing changed"],
+  ["64xx", "execution error: nothing changed"],
+  ["65xx", "execution error: something changed"],
+  ["66xx", "security issue"],
+  ["67xx", "wrong length"],
+  ["68xx", "function in the class not supported"],
+  ["69xx", "command not allowed"],
+  ["6Axx", "wrong parameters"],
+  ["6Fxx", "no precise diagnosis"],
+];
+
+export const swHex = (sw: number): string => sw.toString(16).toUpperCase().padStart(4, "0");
+
+/** What a status word says, in a few words. */
+export function swMeaning(sw: number): string {
+  const digits = swHex(sw);
+  const row = MEANINGS.find(([pattern]) => [...pattern].every((digit, i) => digit === digits[i] || digit === "x"));
+  return row?.[1] ?? "unknown status word";
+}
+
+/** The status words that this project's own cards answer with. */
+export const SW = {
+  ok: 0x9000,
+  wrongLength: 0x6700,
+  channelNotSupported: 0x6881,
+  secureMessagingNotSupported: 0x6882,
+  lastOfChainExpected: 0x6883,
+  securityStatus: 0x6982,
+  authenticationBlocked: 0x6983,
+  dataNotUsable: 0x6984,
+  conditionsOfUse: 0x6985,
+  commandNotAllowed: 0x6986,
+  appletSelectionFailed: 0x6999,
+  wrongData: 0x6a80,
+  functionNotSupported: 0x6a81,
+  notFound: 0x6a82,
+  recordNotFound: 0x6a83,
+  noMemory: 0x6a84,
+  wrongP1P2: 0x6a86,
+  dataNotFound: 0x6a88,
+  instructionNotSupported: 0x6d00,
+  classNotSupported: 0x6e00,
+  noDiagnosis: 0x6f00,
+} as const;
