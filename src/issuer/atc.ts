@@ -1,0 +1,47 @@
+/** What a counter says about a transaction: `late` fills a gap, as a transit gate that stores and forwards does. */
+export type AtcVerdict = "next" | "skipped" | "late" | "replayed" | "too-far";
+
+interface Seen {
+  readonly highest: number;
+  /** Below it, and not seen yet. */
+  readonly gaps: ReadonlySet<number>;
+}
+
+/** Counters of all tokens: each value counts once. */
+export interface AtcRegister {
+  judge(token: string, atc: number): AtcVerdict;
+  /** The value is used up. Only for what a right cryptogram proved. */
+  use(token: string, atc: number): void;
+  /** Values that were skipped and may still come, lowest first. */
+  gaps(token: string): readonly number[];
+  /** Highest value so far; 0 when there was none. */
+  highest(token: string): number;
+}
+
+/** @param window how far a counter may jump ahead, and how far back a late one may lie */
+export function createAtcRegister(window: number): AtcRegister {
+  const all = new Map<string, Seen>();
+  const of = (token: string): Seen => all.get(token) ?? { highest: 0, gaps: new Set() };
+
+  function judge(token: string, atc: number): AtcVerdict {
+    const { highest, gaps } = of(token);
+    if (atc > highest + window) return "too-far";
+    if (atc > highest) return atc === highest + 1 ? "next" : "skipped";
+    return gaps.has(atc) ? "late" : "replayed";
+  }
+
+  return {
+    judge,
+    use(token, atc) {
+      const seen = of(token);
+      const gaps = new Set(seen.gaps);
+      for (let skipped = Math.max(seen.highest + 1, atc - window); skipped < atc; skipped++) gaps.add(skipped);
+      gaps.delete(atc);
+      const highest = Math.max(seen.highest, atc);
+      for (const gap of gaps) if (gap < highest - window) gaps.delete(gap);
+      all.set(token, { highest, gaps });
+    },
+    gaps: (token) => [...of(token).gaps].toSorted((a, b) => a - b),
+    highest: (token) => of(token).highest,
+  };
+}
