@@ -1,0 +1,96 @@
+import { typeAListener, type TypeAState } from "../src/protocols/iso14443/listener.js";
+import type { DeviceProfile } from "../src/profiles/types.js";
+import { resumeRandom, type Random, type RandomPosition } from "../src/util/random.js";
+import type { Nanos } from "../src/util/time.js";
+import { emulatorError } from "./errors.js";
+import { TypeAPicc } from "./rf/picc.js";
+import { SecureElement, type ElementSnapshot } from "./se/element.js";
+import { mchip } from "./se/mchip/applet.js";
+import { ppse } from "./se/ppse.js";
+import type { Sim } from "./sim/sim.js";
+
+/** Applets that a profile may name. */
+export const MODULES = [ppse, mchip] as const;
+
+/** A device at rest: everything that survives until it is restored, in this device or another of the same profile. */
+export interface DeviceSnapshot {
+  readonly profile: string;
+  readonly element: ElementSnapshot;
+  readonly radio: TypeAState;
+  /** Where its random identifiers come from. */
+  readonly uids: RandomPosition;
+}
+
+/** Longest command APDU the element takes: extended, all of it. */
+const MAX_COMMAND = 65_544;
+const LONGEST_PAUSE: Nanos = 1_000_000;
+
+/** An emulated band, watch, ring or phone: radio, secure element, and the wire between its controller and the element. */
+export class EmulatedDevice {
+  readonly profile: DeviceProfile;
+  readonly element: SecureElement;
+  /** Its card side: place it in a field. */
+  readonly picc: TypeAPicc;
+  readonly #sim: Sim;
+  #uids: Random;
+  /** What the element spent on the last command over the air. */
+  lastCompute: Nanos = 0;
+
+  constructor(profile: DeviceProfile, sim: Sim, random: Random) {
+    this.profile = profile;
+    this.#sim = sim;
+    const { nfc, element, compute } = profile;
+    this.element = new SecureElement({ ...element, compute, modules: MODULES, random: random.fork("element") });
+    this.element.holderVerified = profile.verification !== "none";
+    this.#uids = random.fork("uid");
+    const card = {
+      atqa: nfc.atqa,
+      sak: nfc.sak,
+      fsci: nfc.fsci,
+      fwi: nfc.fwi,
+      sfgi: nfc.sfgi,
+      cid: nfc.cid,
+      toCard: nfc.ratesToDevice,
+      toReader: nfc.ratesFromDevice,
+      sameRates: nfc.sameRates === true,
+      historical: nfc.historicalBytes,
+      maxCommand: MAX_COMMAND,
+    };
+    const app = (apdu: Uint8Array): { response: Uint8Array; took: Nanos } | undefined => {
+      const answer = this.element.process(apdu, "contactless");
+      this.lastCompute = answer?.took ?? 0;
+      return answer;
+    };
+    // A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4).
+    const uid = nfc.uid;
+    const newUid = uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => Uint8Array.of(0x08, ...this.#uids.bytes(3));
+    this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
+  }
+
+  /** One APDU over the element's wired interface, from the device's own controller. Virtual time passes. @throws `emulator/power-lost` */
+  wired(apdu: Uint8Array): { response: Uint8Array; took: Nanos } {
+    const answer = this.element.process(apdu, "wired");
+    if (!answer) {
+      this.element.powerOff("wired");
+      throw emulatorError("power-lost", "the element lost its power during a command on the wired interface", {});
+    }
+    this.#sim.runUntil(this.#sim.now + answer.took);
+    return answer;
+  }
+
+  /** @throws `emulator/busy` while something is still going on */
+  snapshot(): DeviceSnapshot {
+    if (!this.#sim.idle) this.#sim.runUntil(this.#sim.now + LONGEST_PAUSE);
+    if (!this.#sim.idle) throw emulatorError("busy", "the device is still working; take the snapshot between commands", {});
+    return { profile: this.profile.name, element: this.element.snapshot(), radio: this.picc.state, uids: this.#uids.position() };
+  }
+
+  /** Becomes what the snapshot was. @throws `emulator/snapshot-mismatch` */
+  restore(snapshot: DeviceSnapshot): void {
+    if (snapshot.profile !== this.profile.name)
+      throw emulatorError("snapshot-mismatch", `the snapshot is of ${snapshot.profile}; this device is ${this.profile.name}`, { snapshot: snapshot.profile, device: this.profile.name });
+    this.element.restore(snapshot.element);
+    this.picc.state = snapshot.radio;
+    this.#uids = resumeRandom(snapshot.uids);
+  }
+}

@@ -1,0 +1,3 @@
+import { errorTable } from "../src/util/errors.js";
+
+export const emulatorError = errorTable("emulator", ["power-lost", "busy", "stuck", "nvm-range", "store-full", "store-damaged", "unknown-module", "bad-fault", "snapshot-mismatch"]);

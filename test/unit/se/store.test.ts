@@ -1,0 +1,240 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Nvm } from "../../../emulator/se/nvm.js";
+import { ObjectStore } from "../../../emulator/se/store.js";
+import { ascii, hex } from "../../../src/util/bytes.js";
+import { isTapbenchError } from "../../../src/util/errors.js";
+
+const code = (name: string): unknown => expect.objectContaining({ code: `emulator/${name}` });
+const SIZE = 6_144;
+const newNvm = (size = SIZE): Nvm => new Nvm(size, 64);
+/** Everything in it, counters as their values are not told apart from objects. */
+const contents = (store: ObjectStore): Record<string, string> =>
+  Object.fromEntries([...store.ids].toSorted((a, b) => a - b).map((id) => [id, hex(store.get(id)!)]));
+
+describe("objects", () => {
+  test("are put, replaced and removed, and are there after reopening", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    store.put(1, ascii("one"));
+    store.put(0x10002, ascii("two"));
+    store.put(1, ascii("a longer one"));
+    store.put(3, new Uint8Array(0));
+    store.remove(0x10002);
+    store.remove(99);
+    const expected = { 1: "61206C6F6E676572206F6E65", 3: "" };
+    expect(contents(store)).toEqual(expected);
+    expect(contents(new ObjectStore(nvm))).toEqual(expected);
+    expect(store.get(0x10002)).toBeUndefined();
+  });
+
+  test("several change at once, one of them removed; the last of several values for one object counts", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    store.put(1, ascii("a"));
+    store.putAll([
+      [1, undefined],
+      [2, ascii("b")],
+      [3, ascii("x")],
+      [3, ascii("c")],
+      [77, undefined],
+    ]);
+    expect(contents(new ObjectStore(nvm))).toEqual({ 2: "62", 3: "63" });
+    const again = new ObjectStore(nvm);
+    again.remove(3);
+    expect(contents(new ObjectStore(nvm))).toEqual({ 2: "62" });
+  });
+
+  test("the same array is given until the object changes", () => {
+    const store = new ObjectStore(newNvm());
+    store.put(1, ascii("a"));
+    store.put(2, ascii("b"));
+    const one = store.get(1);
+    store.put(2, ascii("c"));
+    expect(store.get(1)).toBe(one);
+    store.put(1, ascii("a"));
+    expect(store.get(1)).not.toBe(one);
+    store.setCounter(5, 1);
+    const counter = hex(store.get(5)!);
+    store.writeCounter(5, 2);
+    expect(hex(store.get(5)!)).not.toBe(counter);
+  });
+
+  test("a memory that holds something else is refused", () => {
+    const nvm = newNvm();
+    nvm.write(0, Uint8Array.of(0x12, 0x34, 1, 0));
+    expect(() => new ObjectStore(nvm)).toThrow(code("store-damaged"));
+    const later = newNvm();
+    later.write(0, Uint8Array.of(0x54, 0x42, 2, 0));
+    expect(() => new ObjectStore(later)).toThrow(code("store-damaged"));
+  });
+});
+
+describe("a store without room", () => {
+  test("refuses what does not fit, changes nothing, and takes what fits", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    store.put(1, new Uint8Array(1_500).fill(1));
+    store.put(2, ascii("small"));
+    const before = { contents: contents(store), operations: nvm.operations };
+    expect(() => store.put(3, new Uint8Array(1_200))).toThrow(code("store-full"));
+    expect(() => store.put(1, new Uint8Array(1_100))).toThrow(code("store-full")); // old and new do not fit together
+    expect(() =>
+      store.putAll([
+        [2, ascii("other")],
+        [4, new Uint8Array(1_200)],
+      ]),
+    ).toThrow(code("store-full"));
+    expect({ contents: contents(store), operations: nvm.operations }).toEqual(before);
+    store.put(3, new Uint8Array(1_000));
+    expect(store.get(3)).toHaveLength(1_000);
+  });
+
+  test("holds 256 objects and says so at the next", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    for (let id = 0; id < 256; id++) store.put(id, Uint8Array.of(id));
+    expect(() => store.put(256, Uint8Array.of(1))).toThrow(code("store-full"));
+    store.remove(7);
+    store.put(256, Uint8Array.of(9));
+    expect(Object.keys(contents(new ObjectStore(nvm)))).toHaveLength(256);
+  });
+
+  test("changes at most 36 objects at once", () => {
+    const store = new ObjectStore(newNvm());
+    const batch = (count: number) => Array.from({ length: count }, (_, id) => [id, Uint8Array.of(id)] as const);
+    expect(() => store.putAll(batch(37))).toThrow(code("store-full"));
+    expect(store.ids).toEqual([]);
+    store.putAll(batch(36));
+    expect(store.ids).toHaveLength(36);
+  });
+
+  test("an object has at most 65,535 bytes", () => {
+    const store = new ObjectStore(newNvm(204_800));
+    expect(() => store.put(1, new Uint8Array(65_536))).toThrow(code("store-full"));
+    expect(store.ids).toEqual([]);
+    store.put(1, new Uint8Array(65_535));
+    expect(store.get(1)).toHaveLength(65_535);
+  });
+
+  test("replacing over and over leaks nothing", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    const sizes = [10, 700, 3, 250, 600, 1];
+    for (let round = 0; round < 500; round++) {
+      const id = round % 3;
+      store.put(id, new Uint8Array(sizes[round % sizes.length]! + id).fill(round & 0xff));
+    }
+    for (const id of [0, 1, 2]) store.remove(id);
+    // header, journal and directory take 3,600 bytes
+    store.put(9, new Uint8Array(SIZE - 3_600));
+    expect(contents(new ObjectStore(nvm))).toEqual({ 9: "00".repeat(SIZE - 3_600) });
+  });
+});
+
+describe("counters", () => {
+  test("count in one or two operations, and keep their value", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    store.setCounter(1, 0);
+    const values: number[] = [];
+    for (const value of [1, 2, 255, 256, 257, 65_534, 65_535]) {
+      const before = nvm.operations;
+      store.writeCounter(1, value);
+      expect(nvm.operations - before).toBeLessThanOrEqual(2);
+      values.push(new ObjectStore(nvm).counter(1));
+    }
+    expect(values).toEqual([1, 2, 255, 256, 257, 65_534, 65_535]);
+  });
+
+  test("never go back by writing, only by being set", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    store.setCounter(1, 7);
+    store.writeCounter(1, 3);
+    expect(new ObjectStore(nvm).counter(1)).toBe(7);
+    store.setCounter(1, 3);
+    expect(new ObjectStore(nvm).counter(1)).toBe(3);
+  });
+
+  test("one that is not there, or is an object, is refused", () => {
+    const store = new ObjectStore(newNvm());
+    store.put(2, ascii("object"));
+    expect(() => store.counter(1)).toThrow(code("store-damaged"));
+    expect(() => store.writeCounter(2, 1)).toThrow(code("store-damaged"));
+    store.put(3, new Uint8Array(8));
+    expect(() => store.counter(3)).toThrow(code("store-damaged"));
+  });
+});
+
+type Change = readonly [id: number, length: number | undefined];
+type Op =
+  | { readonly kind: "put"; readonly changes: readonly Change[] }
+  | { readonly kind: "reopen" }
+  | { readonly kind: "cut"; readonly at: number; readonly kept: number; readonly changes: readonly Change[] };
+
+const change: fc.Arbitrary<Change> = fc.tuple(fc.nat(6), fc.option(fc.nat(200), { nil: undefined }));
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("put" as const), changes: fc.array(change, { maxLength: 5 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("cut" as const),
+      at: fc.integer({ min: 1, max: 14 }),
+      kept: fc.nat(64),
+      changes: fc.array(change, { minLength: 1, maxLength: 5 }),
+    }),
+  },
+);
+
+test("random scripts with random cuts behave like a map in which every batch happens or does not", () => {
+  fc.assert(
+    fc.property(fc.array(op, { maxLength: 30 }), (script) => {
+      const nvm = newNvm();
+      let store = new ObjectStore(nvm);
+      let model = new Map<number, string>();
+      let fill = 0;
+      for (const step of script) {
+        if (step.kind === "reopen") {
+          store = new ObjectStore(nvm);
+          continue;
+        }
+        const changes = step.changes.map(
+          ([id, length]) => [id, length === undefined ? undefined : new Uint8Array(length).fill(++fill)] as const,
+        );
+        const after = new Map(model);
+        for (const [id, bytes] of changes)
+          if (bytes) after.set(id, hex(bytes));
+          else after.delete(id);
+        const seen = (): string => JSON.stringify(contents(store));
+        const shown = (map: Map<number, string>): string =>
+          JSON.stringify(Object.fromEntries([...map].toSorted(([a], [b]) => a - b)));
+        if (step.kind === "cut") nvm.planCut({ inside: step.at, kept: step.kept });
+        let lost = false;
+        try {
+          store.putAll(changes);
+        } catch (error) {
+          if (!isTapbenchError(error, "emulator/power-lost")) throw error;
+          lost = true;
+        }
+        nvm.planCut(undefined);
+        nvm.powerUp();
+        if (lost) {
+          store = new ObjectStore(nvm);
+          expect([shown(model), shown(after)]).toContain(seen());
+          if (seen() === shown(after)) model = after;
+        } else {
+          model = after;
+          expect(seen()).toBe(shown(model));
+        }
+      }
+      store = new ObjectStore(nvm);
+      expect(new Map([...store.ids].map((id) => [id, hex(store.get(id)!)]))).toEqual(model);
+    }),
+    { numRuns: 150, seed: 7 },
+  );
+});
