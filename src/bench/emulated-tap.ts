@@ -1,0 +1,149 @@
+import type { EmulatedDevice } from "../../emulator/device.js";
+import { Air } from "../../emulator/rf/air.js";
+import { FaultPlan, type Fault } from "../../emulator/rf/faults.js";
+import type { Sim } from "../../emulator/sim/sim.js";
+import type { Authorise, AuthorisationResponse } from "../emv/acquirer.js";
+import { kernelC2 } from "../emv/kernels/c2/kernel.js";
+import type { CaKeys } from "../emv/oda.js";
+import type { KernelOutcome } from "../emv/outcome.js";
+import { leastAirTime } from "../protocols/iso14443/timing.js";
+import type { TerminalProfile } from "../profiles/types.js";
+import { authorisationRequest } from "../terminal/authorisation.js";
+import { combinationsOf, type Transaction } from "../terminal/data.js";
+import { receipt, type Receipt } from "../terminal/receipt.js";
+import { readCard, type TapObserver } from "../terminal/tap.js";
+import { converseSync } from "../util/converse.js";
+import type { Random } from "../util/random.js";
+import type { Nanos } from "../util/time.js";
+import type { Tracer } from "../util/tracer.js";
+
+/** The kernels that the bench's terminals have. */
+const KERNELS = { c2: kernelC2 } as const;
+
+export interface EmulatedTap {
+  readonly sim: Sim;
+  readonly device: EmulatedDevice;
+  readonly terminal: TerminalProfile;
+  readonly transaction: Transaction;
+  readonly caKeys: CaKeys;
+  /** Draws what the terminal draws. */
+  readonly random: Random;
+  readonly authorise: Authorise;
+  readonly faults?: readonly Fault[];
+  /** Draws which bits noise hits: a tap's unpredictable number does not depend on its faults. */
+  readonly noise: Random;
+  readonly tracer?: Tracer | undefined;
+}
+
+/** What one tap came to, and what it cost. Times are virtual. */
+export interface TapReport {
+  /** `approved`, `declined`, `try-again`, ...: for those at the terminal. */
+  readonly outcome: Receipt["outcome"];
+  readonly kernel: string | undefined;
+  readonly oda: "none" | "sda" | "dda" | "cda";
+  readonly odaStatus: string;
+  readonly cryptogram?: { readonly type: "ARQC" | "TC" | "AAC"; readonly verified?: boolean };
+  readonly kernelOutcome: KernelOutcome;
+  readonly issuer?: AuthorisationResponse;
+  readonly apdus: number;
+  readonly frames: number;
+  /** Bits were on the air. */
+  readonly air: Nanos;
+  /** From field on to field off. */
+  readonly total: Nanos;
+  /** The least that these APDUs take at the rate agreed on (the faster one, where directions differ), without any computing. */
+  readonly leastAir: Nanos;
+  readonly receipt: readonly string[];
+  readonly details: Receipt;
+  /** Planned faults that struck. */
+  readonly faults: readonly string[];
+}
+
+const CRYPTOGRAMS = { 0x00: "AAC", 0x40: "TC", 0x80: "ARQC" } as const;
+
+/** One payment on an emulated device, from field on to the issuer's answer, in virtual time. */
+export function tapEmulated(tap: EmulatedTap): TapReport {
+  const { sim, device, terminal, transaction, tracer, random } = tap;
+  const air = new Air(sim, { frameDelay: terminal.reader.frameDelay, ...(tracer && { tracer }) });
+  const plan = tap.faults?.length ? faultPlan(tap.faults, device, air, tap.noise) : undefined;
+  const sizes: { command: number; response: number }[] = [];
+  const observer: TapObserver = {
+    command(apdu) {
+      const over = plan?.command(apdu);
+      return (reply) => {
+        over?.();
+        if (!reply) return;
+        sizes.push({ command: apdu.length, response: reply.answer.length });
+        tracer?.record({ layer: "apdu", at: reply.from, took: reply.until - reply.from, command: apdu, response: reply.answer, compute: device.lastCompute, via: "contactless" });
+      };
+    },
+  };
+
+  const start = sim.now;
+  air.place(device.picc);
+  air.powerOn();
+  try {
+    const entry = {
+      combinations: combinationsOf(terminal, transaction),
+      kernels: KERNELS,
+      amount: transaction.amount,
+      caKeys: tap.caKeys,
+      random,
+      ...(tracer && { onRule: (rule: Parameters<NonNullable<Parameters<typeof readCard>[1]["onRule"]>>[0]) => tracer.record({ at: sim.now, ...rule }) }),
+    };
+    const { card, result } = converseSync(readCard(terminal.reader, entry, observer), air);
+    air.powerOff();
+    const { outcome } = result;
+    const issuer = outcome.kind === "online-request" ? tap.authorise(authorisationRequest(outcome, transaction.amount)) : undefined;
+    const details = receipt(terminal, transaction, result, issuer);
+    tracer?.record({ layer: "terminal", at: sim.now, rule: "terminal.outcome", says: `The payment ends: ${details.outcome}.`, data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) } });
+    return {
+      outcome: details.outcome,
+      kernel: result.kernel,
+      ...odaOf(outcome),
+      ...cryptogramOf(outcome, issuer),
+      kernelOutcome: outcome,
+      ...(issuer && { issuer }),
+      apdus: sizes.length,
+      frames: air.frames,
+      air: air.busy,
+      total: sim.now - start,
+      leastAir: leastAirTime(sizes, card.rates.toCard > card.rates.toReader ? card.rates.toCard : card.rates.toReader, card.ats.length),
+      receipt: details.text,
+      details,
+      faults: plan?.struck.map(({ text }) => text) ?? [],
+    };
+  } finally {
+    air.powerOff();
+    air.remove(device.picc);
+  }
+}
+
+function odaOf(outcome: KernelOutcome): Pick<TapReport, "oda" | "odaStatus"> {
+  const oda = "oda" in outcome ? outcome.oda : undefined;
+  return !oda || oda.method === "none" ? { oda: "none", odaStatus: "not-performed" } : { oda: oda.method, odaStatus: oda.status };
+}
+
+function cryptogramOf(outcome: KernelOutcome, issuer: AuthorisationResponse | undefined): Pick<TapReport, "cryptogram"> {
+  const cid = "dataRecord" in outcome ? outcome.dataRecord.get(0x9f27)?.[0] : undefined;
+  const type = cid === undefined ? undefined : CRYPTOGRAMS[(cid & 0xc0) as keyof typeof CRYPTOGRAMS];
+  if (!type) return {};
+  const verified = issuer?.cryptogramVerified;
+  return { cryptogram: verified === undefined ? { type } : { type, verified } };
+}
+
+/** The fault plan's hands on an emulated device and its field. */
+function faultPlan(faults: readonly Fault[], device: EmulatedDevice, air: Air, random: Random): FaultPlan {
+  const { element } = device;
+  return new FaultPlan(
+    faults,
+    {
+      fieldOff: () => air.powerOff(),
+      whenDelivered: (run) => (air.onDelivered = run),
+      disturb: (disturbance) => (air.disturb = disturbance),
+      delay: (by) => (element.delay = by),
+      cutPower: (cut) => element.nvm.planCut(cut),
+    },
+    random,
+  );
+}

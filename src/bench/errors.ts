@@ -1,0 +1,3 @@
+import { errorTable } from "../util/errors.js";
+
+export const benchError = errorTable("bench", ["bad-spec", "unknown-wire", "bad-parameter", "provisioning-refused", "wrong-currency"]);

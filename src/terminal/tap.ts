@@ -1,0 +1,46 @@
+import { entryPoint, type EntryInput, type EntryResult } from "../emv/entry/entry-point.js";
+import type { CommandApdu, ResponseApdu } from "../protocols/iso7816/apdu.js";
+import { exchange } from "../protocols/iso7816/poller.js";
+import type { Frame } from "../protocols/iso14443/frame.js";
+import type { TimedReply } from "../protocols/iso14443/isodep-poller.js";
+import { activateTypeA, type ActivatedCard, type ReaderOptions } from "../protocols/iso14443/poller.js";
+import { over, type Dialogue, type Reply } from "../util/dialogue.js";
+
+/** Who wants to know of each APDU: a tracer, a fault plan. */
+export interface TapObserver {
+  /** A command is about to be sent. Returns what to call when it is over: with the reply, or without one when it failed. */
+  command(apdu: Uint8Array): (reply?: TimedReply) => void;
+}
+
+export interface CardRead {
+  readonly card: ActivatedCard;
+  readonly result: EntryResult;
+}
+
+/**
+ * One tap at the reader's end: activation, entry point, kernel, DESELECT. The field is on already; asking the issuer comes after.
+ * Once a card is activated, what the link does is part of the outcome.
+ *
+ * @throws what activation throws: `iso14443/no-card`, `iso14443/no-answer`, ...
+ */
+export function* readCard(reader: ReaderOptions, entry: EntryInput, observer?: TapObserver): Dialogue<Frame, Frame, CardRead> {
+  const card = yield* activateTypeA(reader);
+
+  function* bytesOver(apdu: Uint8Array): Dialogue<Frame, Frame, Reply<Uint8Array>> {
+    const finished = observer?.command(apdu);
+    let reply: TimedReply | undefined;
+    try {
+      reply = yield* card.link.exchange(apdu);
+      return reply;
+    } finally {
+      finished?.(reply);
+    }
+  }
+  const commandOver = (command: CommandApdu): Dialogue<Frame, Frame, Reply<ResponseApdu>> => over(exchange(command), bytesOver);
+
+  const result = yield* over(entryPoint(entry), commandOver);
+  const { outcome } = result;
+  const linkLost = "error" in outcome && outcome.error?.l1 !== undefined;
+  if (!linkLost) yield* card.link.deselect();
+  return { card, result };
+}
