@@ -1,0 +1,54 @@
+import { open, stat } from "node:fs/promises";
+import { cliError } from "./errors.js";
+import type { Io } from "./output.js";
+
+const MAX_INPUT = 64 << 20;
+
+const tooLarge = (what: string): Error =>
+  cliError("too-large", `${what} has more than ${MAX_INPUT >> 20} MB, which is the limit here`, { limit: MAX_INPUT });
+
+/** Whether there is a file of that name. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
+/** A whole file, or standard input for `-`. @throws `cli/no-such-file`, `cli/read-failed`, `cli/too-large` */
+export async function readInput(path: string, io: Io): Promise<Uint8Array> {
+  if (path === "-") return collect(io.stdin(), "standard input");
+  try {
+    const file = await open(path, "r");
+    try {
+      if ((await file.stat()).size > MAX_INPUT) throw tooLarge(path);
+      return new Uint8Array(await file.readFile());
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw missing
+      ? cliError("no-such-file", `there is no file ${path}`, { path }, error)
+      : cliError("read-failed", `cannot read ${path}: ${error.message}`, { path }, error);
+  }
+}
+
+async function collect(source: AsyncIterable<Uint8Array>, what: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of source) {
+    length += piece.length;
+    if (length > MAX_INPUT) throw tooLarge(what);
+    pieces.push(piece);
+  }
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+/** Writes a small text file in one go. @throws `cli/write-failed` */
+export async function writeText(path: string, text: string): Promise<void> {
+  const { writeFile } = await import("node:fs/promises");
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw cliError("write-failed", `cannot write ${path}: ${(error as Error).message}`, { path }, error);
+  }
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import process from "node:process";
+import { addAbortSignal } from "node:stream";
+import type { Io, Sink } from "./output.js";
+import { run } from "./run.js";
+
+const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
+
+function sink(stream: NodeJS.WriteStream): Sink {
+  // Who reads us may stop reading (`| head`): that is the end of the output, not a fault.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+  return {
+    write: (text) => void stream.write(text),
+    get isTTY() {
+      return stream.isTTY;
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns : undefined;
+    },
+  };
+}
+
+const interrupt = new AbortController();
+// Once: a second Ctrl-C ends the process at once.
+process.once("SIGINT", () => interrupt.abort());
+
+const io: Io = {
+  stdout: sink(process.stdout),
+  stderr: sink(process.stderr),
+  env: process.env,
+  stdin: () => addAbortSignal(interrupt.signal, process.stdin),
+  signal: interrupt.signal,
+};
+
+const code = await run(process.argv.slice(2), io);
+process.exitCode = interrupt.signal.aborted ? INTERRUPTED : code;

@@ -1,0 +1,125 @@
+import type { Paint } from "../inspect/paint.js";
+import { isTapbenchError, type TapbenchError } from "../util/errors.js";
+import { cliError } from "./errors.js";
+
+/** Where a command reads from and writes to; tests give their own. */
+export interface Io {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What is piped in, for the argument `-`. */
+  stdin(): AsyncIterable<Uint8Array>;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface Sink {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** Characters a line, where known. */
+  readonly columns?: number | undefined;
+}
+
+/** Exit codes of the command line. `no`: the run itself answered no (declined, difference found, check failed). */
+export const EXIT = { ok: 0, usage: 1, device: 2, no: 3 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Codes of a device, a wire or the bench itself; every other code is about what was asked or given. */
+const DEVICE_FOLDERS: ReadonlySet<string> = new Set(["iso14443", "iso7816", "emulator", "device", "transport"]);
+const NOT_THE_DEVICE: ReadonlySet<string> = new Set(["emulator/bad-fault", "emulator/unknown-module"]);
+const DEVICE_CODES: ReadonlySet<string> = new Set([
+  "util/link-overflow",
+  "util/link-closed",
+  "cli/internal",
+  "bench/provisioning-refused",
+]);
+
+/** The exit code that an error stands for. */
+export function exitCodeOf({ code }: TapbenchError): ExitCode {
+  const folder = code.slice(0, code.indexOf("/"));
+  const device = DEVICE_CODES.has(code) || (DEVICE_FOLDERS.has(folder) && !NOT_THE_DEVICE.has(code));
+  return device ? EXIT.device : EXIT.usage;
+}
+
+/** Prints for one command: text or one JSON document on standard output, everything else on standard error. */
+export interface Output {
+  readonly json: boolean;
+  readonly paint: Paint;
+  /** Characters a line, for what is drawn. */
+  readonly width: number;
+  /** Text for people; nothing with `--json`. */
+  lines(lines: Iterable<string>): void;
+  /** The one document of `--json`; nothing without. */
+  document(value: unknown): void;
+  /** Diagnostics, whatever the format. */
+  note(text: string): void;
+}
+
+const plain: Paint = (_role, text) => text;
+const DEFAULT_WIDTH = 100;
+
+/** Whether text may be coloured: only on a terminal, and never against NO_COLOR (no-color.org). */
+export const mayColour = (sink: Sink, env: Io["env"]): boolean =>
+  sink.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+
+export function outputTo(io: Io, json: boolean, colours: Paint): Output {
+  return {
+    json,
+    paint: !json && mayColour(io.stdout, io.env) ? colours : plain,
+    width: Math.min(200, Math.max(60, io.stdout.columns ?? DEFAULT_WIDTH)),
+    lines(lines) {
+      if (json) return;
+      let text = "";
+      for (const line of lines) text += `${line}\n`;
+      if (text !== "") io.stdout.write(text);
+    },
+    document(value) {
+      if (json) io.stdout.write(`${toJson(value, 2)}\n`);
+    },
+    note(text) {
+      io.stderr.write(`tapbench: ${text}\n`);
+    },
+  };
+}
+
+/** JSON with big integers as text and bytes as hex: whatever an error's context or a result holds. */
+export const toJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(
+    value,
+    (_key, entry: unknown) => {
+      if (typeof entry === "bigint") return String(entry);
+      if (entry instanceof Uint8Array) return Buffer.from(entry).toString("hex").toUpperCase();
+      if (entry instanceof Map) return Object.fromEntries(entry as ReadonlyMap<string, unknown>);
+      return entry;
+    },
+    indent,
+  );
+
+/** What an error says to programs. */
+export const errorDocument = ({ code, message, context }: TapbenchError): unknown => ({ code, message, context });
+
+/** Any thrown thing as one of ours; what is none of ours is a bug. */
+export function asTapbenchError(error: unknown): TapbenchError {
+  if (isTapbenchError(error)) return error;
+  const says = error instanceof Error ? error.message : String(error);
+  return cliError(
+    "internal",
+    `something broke inside tapbench: ${says}; please report it, with TAPBENCH_DEBUG=1 set`,
+    {},
+    error,
+  );
+}
+
+/** The one place that prints errors. Returns the exit code. */
+export function reportError(io: Io, json: boolean, thrown: unknown): ExitCode {
+  const error = asTapbenchError(thrown);
+  if (json) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
+  else io.stderr.write(`tapbench: ${error.message} [${error.code}]\n`);
+  if ((io.env["TAPBENCH_DEBUG"] ?? "") !== "") io.stderr.write(`${stackOf(error)}\n`);
+  return exitCodeOf(error);
+}
+
+function stackOf(error: Error): string {
+  const { cause } = error;
+  return `${error.stack ?? error.message}${cause instanceof Error ? `\ncaused by ${stackOf(cause)}` : ""}`;
+}

@@ -1,0 +1,98 @@
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../trace/version.js";
+import { decodeCommand } from "./commands/decode.js";
+import { devicesCommand } from "./commands/devices.js";
+import { demoCommand, tapCommand } from "./commands/tap.js";
+import { traceCommand } from "./commands/trace.js";
+import { examples, type Context } from "./context.js";
+import { cliError } from "./errors.js";
+import { EXIT, reportError, type ExitCode, type Io } from "./output.js";
+
+/** Parts of the world that tests replace. */
+export type Services = Partial<Pick<Context, "openBench">>;
+
+const USAGE: Readonly<Record<string, Parameters<typeof cliError>[0]>> = {
+  "commander.unknownCommand": "unknown-command",
+  "commander.unknownOption": "unknown-option",
+  "commander.missingArgument": "missing-argument",
+  "commander.optionMissingArgument": "missing-argument",
+  "commander.missingMandatoryOptionValue": "missing-argument",
+  "commander.excessArguments": "too-many-arguments",
+  "commander.invalidArgument": "bad-value",
+};
+
+/** Nothing heavy is loaded before a command runs, so that `--help` answers at once. */
+function programFor(context: Context, complaints: string[]): Command {
+  const program = new Command("tapbench")
+    .description(
+      "A bench for tap-to-pay wearables: emulated payment bands, and the terminal and issuer that they meet.",
+    )
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command");
+  demoCommand(program, context);
+  tapCommand(program, context);
+  devicesCommand(program, context);
+  decodeCommand(program, context);
+  traceCommand(program, context);
+  examples(
+    program,
+    "tapbench demo",
+    "tapbench tap emu:band-s1 --amount 12.50 --currency EUR",
+    "tapbench trace show tapbench-trace.jsonl",
+  );
+  program.addHelpText(
+    "after",
+    "Exit codes: 0 as asked, 1 wrong usage or bad input, 2 device or wire fault, 3 the answer is no.",
+  );
+  for (const command of withSubcommands(program)) {
+    command.exitOverride();
+    command.configureOutput({
+      writeOut: (text) => context.io.stdout.write(text),
+      writeErr: (text) => void complaints.push(text),
+      getOutHelpWidth: () => context.io.stdout.columns ?? 100,
+      getErrHelpWidth: () => context.io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  }
+  return program;
+}
+
+const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];
+
+/** Runs one command line, without the program's own name. Never throws, never exits: the exit code is the answer. */
+export async function run(argv: readonly string[], io: Io, services: Services = {}): Promise<ExitCode> {
+  const json = wantsJson(argv);
+  const context: Context = {
+    io,
+    openBench: services.openBench ?? (async (options) => (await import("../bench/bench.js")).openBench(options)),
+    exitCode: EXIT.ok,
+  };
+  const complaints: string[] = [];
+  try {
+    await programFor(context, complaints).parseAsync(argv, { from: "user" });
+    return context.exitCode;
+  } catch (error) {
+    if (io.signal.aborted) return reportError(io, json, cliError("interrupted", "interrupted", {}));
+    if (!(error instanceof CommanderError)) return reportError(io, json, error);
+    if (error.exitCode === 0) return EXIT.ok; // help and version were asked for
+    if (error.code !== "commander.help") return reportError(io, json, usageError(error));
+    io.stderr.write(complaints.join("")); // a command without its sub-command: its help says what there is
+    return EXIT.usage;
+  }
+}
+
+/** Before options are parsed, for the errors of parsing them. What follows `--` is no option. */
+const wantsJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+};
+
+function usageError({ code, message }: CommanderError): Error {
+  const [first = "", ...more] = message.replace(/^error: /, "").split("\n");
+  const meant = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(more.join(" "))?.[1];
+  const says =
+    meant === undefined ? `${first.replace(/\.$/, "")}; see tapbench --help` : `${first}; did you mean ${meant}?`;
+  return cliError(USAGE[code] ?? "usage", says, meant === undefined ? {} : { meant });
+}

@@ -1,0 +1,196 @@
+import { swHex } from "../protocols/iso7816/status.js";
+import type { TraceHeader } from "../trace/header.js";
+import { hex } from "../util/bytes.js";
+import { formatNanos, type Nanos } from "../util/time.js";
+import type { ApduRecord, TraceRecord } from "../util/tracer.js";
+import { commandName, responseName } from "./apdu-text.js";
+import { frameNamer } from "./frame-text.js";
+import type { Exchange } from "./exchanges.js";
+import { plain, type Paint } from "./paint.js";
+import { kernelOfAid } from "./scope.js";
+import { renderTree, tlvTree, type Tree } from "./tree.js";
+
+/** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on. */
+export type TranscriptEntry =
+  | { readonly kind: "field"; readonly at: Nanos; readonly on: boolean }
+  | {
+      readonly kind: "frame";
+      readonly at: Nanos;
+      readonly took: Nanos;
+      readonly from: "pcd" | "picc";
+      readonly name: string;
+      readonly bytes: string;
+      readonly fault?: string;
+    }
+  | {
+      readonly kind: "exchange";
+      /** Absent where only the bytes were recorded. */
+      readonly at?: Nanos;
+      readonly took?: Nanos;
+      readonly compute?: Nanos;
+      readonly via?: "contactless" | "wired";
+      readonly command: { readonly name: string; readonly bytes: string };
+      readonly response: { readonly name: string; readonly bytes: string; readonly sw?: string; readonly tree?: Tree };
+      /** Frames that carried it, where frames were recorded. */
+      readonly frames?: number;
+    }
+  | {
+      readonly kind: "rule";
+      readonly at: Nanos;
+      readonly layer: string;
+      readonly rule: string;
+      readonly says: string;
+      readonly data?: Readonly<Record<string, string | number | boolean>>;
+    };
+
+/** Follows which application is selected, for the names of its tags. */
+class Scope {
+  kernel: string | undefined;
+
+  see(command: Uint8Array): void {
+    if (command[1] !== 0xa4 || command[2] !== 4) return;
+    this.kernel = kernelOfAid(command.subarray(5, 5 + (command[4] ?? 0)));
+  }
+}
+
+function exchangeEntry({ command, response }: Exchange, scope: Scope): Extract<TranscriptEntry, { kind: "exchange" }> {
+  scope.see(command);
+  const data = response.subarray(0, -2);
+  const tree =
+    data.length > 0 && looksLikeTlv(data)
+      ? tlvTree(data, scope.kernel === undefined ? {} : { scope: scope.kernel })
+      : undefined;
+  const sw = response.length >= 2 ? swHex((response.at(-2)! << 8) | response.at(-1)!) : undefined;
+  return {
+    kind: "exchange",
+    command: { name: commandName(command), bytes: hex(command) },
+    response: {
+      name: responseName(response),
+      bytes: hex(response),
+      ...(sw !== undefined && { sw }),
+      ...(tree && { tree }),
+    },
+  };
+}
+
+/** Templates of payment cards; what starts otherwise (keys, random numbers) is shown as bytes. */
+const looksLikeTlv = (data: Uint8Array): boolean => [0x61, 0x6f, 0x70, 0x77, 0x80, 0x9f, 0x5f].includes(data[0]!);
+
+/** Exchanges without times: a tap that another tool recorded. */
+export function transcribeExchanges(exchanges: Iterable<Exchange>): TranscriptEntry[] {
+  const scope = new Scope();
+  return [...exchanges].map((exchange) => exchangeEntry(exchange, scope));
+}
+
+/** A trace entry by entry: activation frames, exchanges with their trees, rules. Frames inside an exchange are counted, or listed with `frames`. */
+export function transcribe(
+  records: Iterable<TraceRecord>,
+  options: { readonly frames?: boolean } = {},
+): TranscriptEntry[] {
+  const scope = new Scope();
+  const nameOf = frameNamer();
+  const entries: TranscriptEntry[] = [];
+  let pending: { readonly at: Nanos; readonly index: number }[] = [];
+
+  /** Frames inside an exchange are told by the exchange; the others stay where they are. */
+  const carriedBy = (apdu: ApduRecord): number => {
+    const carried = new Set(pending.filter(({ at }) => at >= apdu.at).map(({ index }) => index));
+    pending = [];
+    if (options.frames === true || carried.size === 0) return carried.size;
+    const first = Math.min(...carried);
+    entries.push(...entries.splice(first).filter((_, i) => !carried.has(first + i)));
+    return carried.size;
+  };
+
+  for (const record of records) {
+    if (record.layer === "frame") {
+      const entry: TranscriptEntry = {
+        kind: "frame",
+        at: record.at,
+        took: record.took,
+        from: record.from,
+        name: nameOf(record),
+        bytes: hex(record.bytes),
+        ...(record.fault !== undefined && { fault: record.fault }),
+      };
+      entries.push(entry);
+      pending.push({ at: record.at, index: entries.length - 1 });
+    } else if (record.layer === "apdu") {
+      const frames = record.via === "contactless" ? carriedBy(record) : 0;
+      entries.push({
+        ...exchangeEntry(record, scope),
+        at: record.at,
+        took: record.took,
+        ...(record.compute !== undefined && { compute: record.compute }),
+        via: record.via,
+        ...(frames > 0 && { frames }),
+      });
+    } else if (record.layer === "field") {
+      pending = [];
+      entries.push({ kind: "field", at: record.at, on: record.on });
+    } else {
+      const { layer, at, rule, says, data } = record;
+      entries.push({ kind: "rule", at, layer, rule, says, ...(data && { data }) });
+    }
+  }
+  return entries;
+}
+
+const TIME_WIDTH = 10;
+
+/** For people: a line an entry with its time in front, trees below. */
+export function renderTranscript(entries: readonly TranscriptEntry[], paint: Paint = plain): string[] {
+  const lines: string[] = [];
+  const stamp = (at: Nanos | undefined): string =>
+    paint("dim", (at === undefined ? "" : formatNanos(at)).padStart(TIME_WIDTH));
+  const indent = " ".repeat(TIME_WIDTH + 4);
+  let scope: string | undefined;
+  for (const entry of entries) {
+    switch (entry.kind) {
+      case "field":
+        lines.push(`${stamp(entry.at)}  ${paint("heading", entry.on ? "field on" : "field off")}`);
+        break;
+      case "frame":
+        lines.push(
+          `${stamp(entry.at)}  ${entry.from === "pcd" ? ">" : "<"} ${paint(entry.fault === undefined ? "value" : "bad", entry.name)}`,
+        );
+        break;
+      case "rule":
+        lines.push(`${stamp(entry.at)}  ${paint("meaning", entry.rule)}: ${entry.says}`);
+        for (const [name, value] of Object.entries(entry.data ?? {}))
+          lines.push(`${indent}${paint("dim", name)} ${String(value)}`);
+        break;
+      case "exchange": {
+        const good = entry.response.sw === "9000" || entry.response.sw?.startsWith("61") === true;
+        const facts = [
+          ...(entry.took === undefined ? [] : [formatNanos(entry.took)]),
+          ...(entry.compute === undefined ? [] : [`card ${formatNanos(entry.compute)}`]),
+          ...(entry.frames === undefined ? [] : [`${entry.frames} frames`]),
+          ...(entry.via === "wired" ? ["wired"] : []),
+        ];
+        lines.push(
+          `${stamp(entry.at)}  ${paint("name", entry.command.name)}${facts.length > 0 ? paint("dim", `  (${facts.join(", ")})`) : ""}`,
+        );
+        lines.push(`${indent}${paint("dim", ">")} ${entry.command.bytes}`);
+        const { tree } = entry.response;
+        lines.push(
+          `${indent}${paint("dim", "<")} ${paint(good ? "good" : "bad", entry.response.name)}${tree ? "" : `  ${entry.response.bytes}`}`,
+        );
+        if (!tree) break;
+        lines.push(...renderTree(tree, paint, `${indent}  `));
+        if (tree.scope !== undefined && tree.scope !== scope)
+          lines.push(`${indent}  ${paint("dim", `tags named by kernel ${tree.scope}`)}`);
+        scope = tree.scope;
+        break;
+      }
+    }
+  }
+  return lines;
+}
+
+/** First lines of a trace, for people: which run it was, and whether account data are in it. */
+export const renderTraceHeader = (header: TraceHeader): string[] => [
+  `${header.tool}, trace ${header.version}${header.seed === "" ? "" : `, seed ${header.seed}`}${header.profile === "" ? "" : `, ${header.profile}`}`,
+  ...(header.configuration === "" ? [] : [`configuration ${header.configuration.slice(0, 16)}`]),
+  ...(header.masked ? ["account data are masked, so this trace cannot be verified"] : []),
+];

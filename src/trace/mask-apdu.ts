@@ -1,0 +1,211 @@
+import type { ApduRecord } from "../util/tracer.js";
+import { blank, maskTlv, pansInTlv, sweep } from "./sensitive.js";
+
+/*
+ * Masks the bytes of APDUs. Long data is spread over several of them: chained commands, STORE DATA blocks, GET RESPONSE. What belongs
+ * together is put together first, masked as a whole, and taken apart again, so that a PAN cut by a boundary is found as well.
+ */
+
+/** The masked copies of one exchange. */
+export interface MaskedApdu {
+  readonly command: Uint8Array;
+  readonly response: Uint8Array;
+}
+
+const INS = {
+  verify: 0x20,
+  changePin: 0x24,
+  select: 0xa4,
+  getProcessingOptions: 0xa8,
+  generateAc: 0xae,
+  readRecord: 0xb2,
+  getResponse: 0xc0,
+  getData: 0xca,
+  putKey: 0xd8,
+  storeData: 0xe2,
+  internalAuthenticate: 0x88,
+  cryptographicChecksum: 0x2a,
+} as const;
+
+const MAC_LENGTH = 8;
+
+/** Their answers are BER-TLV, so bytes that are not are damaged account data. */
+const ANSWERS_TLV: ReadonlySet<number> = new Set([
+  INS.select,
+  INS.getProcessingOptions,
+  INS.generateAc,
+  INS.readRecord,
+  INS.getData,
+  INS.internalAuthenticate,
+  INS.cryptographicChecksum,
+]);
+
+/** Where the data field of a command stands; nothing where lengths and bytes disagree. ISO/IEC 7816-4 5.1. */
+function dataRange(command: Uint8Array): readonly [from: number, to: number] {
+  const body = command.length - 4;
+  const first = command[4];
+  if (body < 2 || first === undefined) return [command.length, command.length];
+  if (first !== 0) return [5, Math.min(command.length, 5 + first)];
+  if (command.length < 8) return [command.length, command.length];
+  return [7, Math.min(command.length, 7 + ((command[5]! << 8) | command[6]!))];
+}
+
+const ins = (command: Uint8Array): number => command[1] ?? -1;
+const sw1 = (response: Uint8Array): number => (response.length >= 2 ? response[response.length - 2]! : -1);
+
+/** Part of one record's bytes. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Runs `work` on the pieces put together, and writes its changes back. */
+function together(pieces: readonly Piece[], work: (data: Uint8Array) => void): void {
+  const data = new Uint8Array(pieces.reduce((sum, { from, to }) => sum + to - from, 0));
+  let at = 0;
+  for (const { bytes, from, to } of pieces) {
+    data.set(bytes.subarray(from, to), at);
+    at += to - from;
+  }
+  work(data);
+  at = 0;
+  for (const { bytes, from, to } of pieces) {
+    bytes.set(data.subarray(at, at + to - from), from);
+    at += to - from;
+  }
+}
+
+/** Data of one logical command, over all of its APDUs. */
+interface CommandRun {
+  readonly ins: number;
+  readonly tlvSaid: boolean;
+  readonly pieces: Piece[];
+}
+
+/** Data of one logical answer, over all of its APDUs. */
+interface ResponseRun {
+  readonly ins: number;
+  readonly pieces: Piece[];
+}
+
+/** Groups copies of the records' bytes by what they carry. */
+function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; responses: ResponseRun[] } {
+  const commands: CommandRun[] = [];
+  const responses: ResponseRun[] = [];
+  let open: CommandRun | undefined;
+  let waiting: ResponseRun | undefined;
+  for (const { command, response } of copies) {
+    const [from, to] = dataRange(command);
+    const cla = command[0] ?? 0;
+    if (!open || open.ins !== ins(command)) {
+      open = { ins: ins(command), tlvSaid: ((command[2] ?? 0) & 0x18) === 0x10, pieces: [] };
+      commands.push(open);
+    }
+    const secured = (cla & 0x0c) !== 0 && to - from >= MAC_LENGTH; // a MAC stands behind the data of each block
+    open.pieces.push({ bytes: command, from, to: secured ? to - MAC_LENGTH : to });
+    const more = open.ins === INS.storeData ? ((command[2] ?? 0) & 0x80) === 0 : (cla & 0x10) !== 0;
+    if (!more) open = undefined;
+
+    const piece = { bytes: response, from: 0, to: Math.max(0, response.length - 2) };
+    if (waiting && ins(command) === INS.getResponse) waiting.pieces.push(piece);
+    else {
+      waiting = { ins: ins(command), pieces: [piece] };
+      responses.push(waiting);
+    }
+    if (sw1(response) !== 0x61) waiting = undefined;
+  }
+  return { commands, responses };
+}
+
+interface Dgi {
+  readonly dgi: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Data groupings of EMV Card Personalization Specification 3.1.2; nothing when the bytes are none. */
+function dgis(data: Uint8Array): Dgi[] | undefined {
+  const found: Dgi[] = [];
+  let at = 0;
+  while (at < data.length) {
+    if (at + 3 > data.length) return undefined;
+    const dgi = (data[at]! << 8) | data[at + 1]!;
+    let length = data[at + 2]!;
+    at += 3;
+    if (length === 0xff) {
+      if (at + 2 > data.length) return undefined;
+      length = (data[at]! << 8) | data[at + 1]!;
+      at += 2;
+    }
+    if (at + length > data.length) return undefined;
+    found.push({ dgi, from: at, to: at + length });
+    at += length;
+  }
+  return found;
+}
+
+/** Groupings 8000 to 8FFF hold keys, key parts and PIN blocks; 9000 and up their check values and counters. */
+const holdsKeys = (dgi: number): boolean => dgi >> 12 === 8;
+
+const isTlv = (data: Uint8Array): boolean => {
+  const copy = Uint8Array.from(data);
+  return maskTlv(copy) === copy.length;
+};
+
+/** Command data of STORE DATA: groupings, BER-TLV, or nothing that is known (enciphered data, say), which is blanked whole. */
+function maskStoreData(run: CommandRun, data: Uint8Array, keepAccount: boolean): void {
+  const groups = run.tlvSaid ? undefined : dgis(data);
+  if (groups) {
+    for (const { dgi, from, to } of groups)
+      if (holdsKeys(dgi)) blank(data, from, to);
+      else if (!keepAccount) maskTlv(data, from, to);
+  } else if (!isTlv(data)) blank(data);
+  else if (!keepAccount) maskTlv(data);
+}
+
+function maskCommand(run: CommandRun, data: Uint8Array, keepAccount: boolean): void {
+  if (run.ins === INS.storeData) maskStoreData(run, data, keepAccount);
+  else if (run.ins === INS.putKey || run.ins === INS.verify || run.ins === INS.changePin) blank(data);
+}
+
+/**
+ * Masked copies of the exchanges, in their order. Keys and PINs always go; account data stays when `keepAccount` says so.
+ * `pans`: every PAN that is known, to be found outside its tags too.
+ */
+export function maskApdus(
+  records: readonly ApduRecord[],
+  pans: ReadonlySet<string>,
+  keepAccount: boolean,
+): MaskedApdu[] {
+  const copies = records.map(({ command, response }) => ({
+    command: Uint8Array.from(command),
+    response: Uint8Array.from(response),
+  }));
+  const { commands, responses } = runs(copies);
+  for (const run of commands) together(run.pieces, (data) => maskCommand(run, data, keepAccount));
+  if (!keepAccount) {
+    for (const run of commands) together(run.pieces, (data) => sweep(data, pans));
+    for (const run of responses)
+      together(run.pieces, (data) => {
+        const reached = maskTlv(data);
+        if (ANSWERS_TLV.has(run.ins)) blank(data, reached);
+        sweep(data, pans);
+      });
+  }
+  return copies;
+}
+
+/** Every PAN that the exchanges hold: in answers, and in the data that personalises a card. */
+export function pansInApdus(records: readonly ApduRecord[]): Set<string> {
+  const found = new Set<string>();
+  const { commands, responses } = runs(records);
+  for (const run of responses) together(run.pieces, (data) => pansInTlv(data, found));
+  for (const run of commands) {
+    if (run.ins !== INS.storeData) continue;
+    together(run.pieces, (data) => {
+      for (const { from, to } of dgis(data) ?? [{ from: 0, to: data.length }]) pansInTlv(data, found, from, to);
+    });
+  }
+  return found;
+}
