@@ -63,7 +63,10 @@ export class EmulatedDevice {
     };
     // A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4).
     const uid = nfc.uid;
-    const newUid = uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => Uint8Array.of(0x08, ...this.#uids.bytes(3));
+    const newUid =
+      uid.kind === "fixed"
+        ? (): Uint8Array => uid.bytes
+        : (): Uint8Array => Uint8Array.of(0x08, ...this.#uids.bytes(3));
     this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
   }
 
@@ -81,14 +84,24 @@ export class EmulatedDevice {
   /** @throws `emulator/busy` while something is still going on */
   snapshot(): DeviceSnapshot {
     if (!this.#sim.idle) this.#sim.runUntil(this.#sim.now + LONGEST_PAUSE);
-    if (!this.#sim.idle) throw emulatorError("busy", "the device is still working; take the snapshot between commands", {});
-    return { profile: this.profile.name, element: this.element.snapshot(), radio: this.picc.state, uids: this.#uids.position() };
+    if (!this.#sim.idle)
+      throw emulatorError("busy", "the device is still working; take the snapshot between commands", {});
+    return {
+      profile: this.profile.name,
+      element: this.element.snapshot(),
+      radio: this.picc.state,
+      uids: this.#uids.position(),
+    };
   }
 
   /** Becomes what the snapshot was. @throws `emulator/snapshot-mismatch` */
   restore(snapshot: DeviceSnapshot): void {
     if (snapshot.profile !== this.profile.name)
-      throw emulatorError("snapshot-mismatch", `the snapshot is of ${snapshot.profile}; this device is ${this.profile.name}`, { snapshot: snapshot.profile, device: this.profile.name });
+      throw emulatorError(
+        "snapshot-mismatch",
+        `the snapshot is of ${snapshot.profile}; this device is ${this.profile.name}`,
+        { snapshot: snapshot.profile, device: this.profile.name },
+      );
     this.element.restore(snapshot.element);
     this.picc.state = snapshot.radio;
     this.#uids = resumeRandom(snapshot.uids);

@@ -1,3 +1,13 @@
 import { errorTable } from "../src/util/errors.js";
 
-export const emulatorError = errorTable("emulator", ["power-lost", "busy", "stuck", "nvm-range", "store-full", "store-damaged", "unknown-module", "bad-fault", "snapshot-mismatch"]);
+export const emulatorError = errorTable("emulator", [
+  "power-lost",
+  "busy",
+  "stuck",
+  "nvm-range",
+  "store-full",
+  "store-damaged",
+  "unknown-module",
+  "bad-fault",
+  "snapshot-mismatch",
+]);

@@ -20,7 +20,7 @@ export type Disturbance = (frame: Frame, from: "pcd" | "picc") => Frame | undefi
 export interface AirOptions {
   /** From a card's last bit to the reader's next frame, at least. */
   readonly frameDelay: Nanos;
-  readonly tracer?: Tracer;
+  readonly tracer?: Tracer | undefined;
 }
 
 interface Transmission {

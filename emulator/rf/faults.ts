@@ -15,7 +15,14 @@ export type FaultWhat =
   | { readonly kind: "noisy"; readonly probability: number };
 
 /** Where: around a command by its name, with a count when it comes several times; or all through. */
-export type FaultWhere = { readonly kind: "command"; readonly moment: "before" | "in" | "after"; readonly command: string; readonly nth: number } | { readonly kind: "all" };
+export type FaultWhere =
+  | {
+      readonly kind: "command";
+      readonly moment: "before" | "in" | "after";
+      readonly command: string;
+      readonly nth: number;
+    }
+  | { readonly kind: "all" };
 
 export interface Fault {
   readonly what: FaultWhat;
@@ -42,15 +49,18 @@ export const FAULT_HELP = `<what>@<where>
   where: in:<command>[#n], for field-loss before: and after: as well; for noisy: all
   command: ${Object.keys(COMMANDS).join(" | ")}`;
 
-const bad = (text: string, why: string) => emulatorError("bad-fault", `'${text}' is no fault: ${why}. A fault is ${FAULT_HELP}`, { text });
+const bad = (text: string, why: string) =>
+  emulatorError("bad-fault", `'${text}' is no fault: ${why}. A fault is ${FAULT_HELP}`, { text });
 
 /** Reads `field-loss@before:gpo`, `noise:2@in:generate-ac`, `noisy:0.05@all`. @throws `emulator/bad-fault` */
 export function parseFault(text: string): Fault {
   const [what, where, ...more] = text.split("@");
   if (!what || !where || more.length > 0) throw bad(text, "it needs one @ between what and where");
   const fault = { what: parseWhat(text, what), where: parseWhere(text, where), text };
-  if (fault.where.kind === "command" && fault.where.moment !== "in" && fault.what.kind !== "field-loss") throw bad(text, "only field-loss strikes before or after a command");
-  if ((fault.what.kind === "noisy") !== (fault.where.kind === "all")) throw bad(text, "'noisy' goes with 'all', and nothing else does");
+  if (fault.where.kind === "command" && fault.where.moment !== "in" && fault.what.kind !== "field-loss")
+    throw bad(text, "only field-loss strikes before or after a command");
+  if ((fault.what.kind === "noisy") !== (fault.where.kind === "all"))
+    throw bad(text, "'noisy' goes with 'all', and nothing else does");
   return fault;
 }
 
@@ -132,7 +142,8 @@ export class FaultPlan {
       return ++this.#seen[i]! === fault.where.nth;
     });
     if (due.length === 0) return () => {};
-    const at = (moment: string): Fault[] => due.filter(({ where }) => where.kind === "command" && where.moment === moment);
+    const at = (moment: string): Fault[] =>
+      due.filter(({ where }) => where.kind === "command" && where.moment === moment);
     for (const fault of at("before")) this.#loseField(fault);
     for (const fault of at("in")) this.#strike(fault);
     return () => {
@@ -156,7 +167,10 @@ export class FaultPlan {
     if (what.kind !== "power-cut") this.struck.push(fault);
     if (what.kind === "field-loss") this.#target.whenDelivered(() => this.#target.fieldOff());
     else if (what.kind === "delay") this.#target.delay(what.by);
-    else if (what.kind === "power-cut") this.#target.cutPower(what.kept === undefined ? { before: what.operation } : { inside: what.operation, kept: what.kept });
+    else if (what.kind === "power-cut")
+      this.#target.cutPower(
+        what.kept === undefined ? { before: what.operation } : { inside: what.operation, kept: what.kept },
+      );
     else if (what.kind !== "noisy") {
       let left = what.frames;
       this.#target.disturb((frame) => (left-- > 0 ? (what.kind === "lost" ? undefined : this.#damage(frame)) : frame));

@@ -14,7 +14,12 @@ export class TypeAPicc implements Picc {
   #transmit: ((frame: Frame, after: Nanos) => void) | undefined;
 
   /** `uid` is asked for at each power-up: some devices change it. */
-  constructor(sim: Sim, listener: Listener<TypeAState, Frame, Frame>, uid: () => Uint8Array, onPowerOff: () => void = () => {}) {
+  constructor(
+    sim: Sim,
+    listener: Listener<TypeAState, Frame, Frame>,
+    uid: () => Uint8Array,
+    onPowerOff: () => void = () => {},
+  ) {
     this.#uid = uid;
     this.#onPowerOff = onPowerOff;
     this.#actor = new Actor(sim, listener, poweredUp(Uint8Array.of(8, 0, 0, 0)), (send) => {

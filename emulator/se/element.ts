@@ -1,4 +1,11 @@
-import { decodeCommand, encodeResponse, MAX_SHORT_RESPONSE, status, type CommandApdu, type ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
+import {
+  decodeCommand,
+  encodeResponse,
+  MAX_SHORT_RESPONSE,
+  status,
+  type CommandApdu,
+  type ResponseApdu,
+} from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
 import type { ComputeModel } from "../../src/profiles/types.js";
 import { concat, equalBytes, NO_BYTES } from "../../src/util/bytes.js";
@@ -68,7 +75,12 @@ export class SecureElement {
     this.#nvm = new Nvm(options.nvmBytes, options.pageBytes);
     this.#instances = options.applets.map(({ module, aid }, number) => {
       const found = options.modules.find((it) => it.module === module);
-      if (!found) throw emulatorError("unknown-module", `there is no applet module '${module}'; known: ${options.modules.map((it) => it.module).join(", ")}`, { module });
+      if (!found)
+        throw emulatorError(
+          "unknown-module",
+          `there is no applet module '${module}'; known: ${options.modules.map((it) => it.module).join(", ")}`,
+          { module },
+        );
       return { number, aid, applet: found };
     });
   }
@@ -84,7 +96,10 @@ export class SecureElement {
     const operations = this.#nvm.operations;
     let took = compute.command;
     const spend: AppletContext["spend"] = (work) => {
-      took += "symmetric" in work ? work.symmetric * compute.symmetric : Math.round(compute.rsa1024 * (work.rsaBits / 1024) ** 3);
+      took +=
+        "symmetric" in work
+          ? work.symmetric * compute.symmetric
+          : Math.round(compute.rsa1024 * (work.rsaBits / 1024) ** 3);
     };
     let response: Uint8Array;
     try {
@@ -98,7 +113,10 @@ export class SecureElement {
         return undefined;
       }
     }
-    took += (bytes.length + response.length) * compute.perByte + (this.#nvm.operations - operations) * compute.nvmWrite + this.delay;
+    took +=
+      (bytes.length + response.length) * compute.perByte +
+      (this.#nvm.operations - operations) * compute.nvmWrite +
+      this.delay;
     return { response, took };
   }
 
@@ -109,7 +127,12 @@ export class SecureElement {
   }
 
   snapshot(): ElementSnapshot {
-    return { nvm: this.#nvm.snapshot(), channels: { ...this.#channels }, random: this.#random.position(), holderVerified: this.holderVerified };
+    return {
+      nvm: this.#nvm.snapshot(),
+      channels: { ...this.#channels },
+      random: this.#random.position(),
+      holderVerified: this.holderVerified,
+    };
   }
 
   /** Becomes what the snapshot was. @throws `emulator/snapshot-mismatch` */
@@ -142,7 +165,10 @@ export class SecureElement {
 
     const whole = this.#chain(via, channel, command);
     if ("sw" in whole) return whole;
-    const response = whole.cla === 0 && whole.ins === INS_SELECT && whole.p1 === 0x04 ? this.#select(via, spend, whole) : this.#process(via, spend, whole);
+    const response =
+      whole.cla === 0 && whole.ins === INS_SELECT && whole.p1 === 0x04
+        ? this.#select(via, spend, whole)
+        : this.#process(via, spend, whole);
     return this.#fit(via, whole, response);
   }
 
@@ -150,7 +176,12 @@ export class SecureElement {
   #chain(via: CardInterface, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
     const { chain, held, ...rest } = channel;
     if (!chain && !held && !(command.cla & CLA_CHAINING)) return command;
-    const fits = !chain || (chain.cla === (command.cla & ~CLA_CHAINING) && chain.ins === command.ins && chain.p1 === command.p1 && chain.p2 === command.p2);
+    const fits =
+      !chain ||
+      (chain.cla === (command.cla & ~CLA_CHAINING) &&
+        chain.ins === command.ins &&
+        chain.p1 === command.p1 &&
+        chain.p2 === command.p2);
     this.#channels[via] = rest;
     if (!fits) return status(SW.lastOfChainExpected);
     if (!chain && !(command.cla & CLA_CHAINING)) return command;
@@ -182,7 +213,11 @@ export class SecureElement {
     const channel = this.#channels[via];
     const instance = channel.selected === undefined ? undefined : this.#instances[channel.selected];
     if (!instance) return status(SW.conditionsOfUse);
-    const { state, response } = instance.applet.process(this.#context(instance, via, spend), channel.appletState, command);
+    const { state, response } = instance.applet.process(
+      this.#context(instance, via, spend),
+      channel.appletState,
+      command,
+    );
     this.#channels[via] = { ...channel, appletState: state };
     return response;
   }
@@ -210,7 +245,13 @@ export class SecureElement {
   }
 
   #context(instance: Instance, via: CardInterface, spend: AppletContext["spend"]): AppletContext {
-    return { via, storage: new InstanceStorage(this.#store!, instance.number), random: this.#random, holderVerified: this.holderVerified, spend };
+    return {
+      via,
+      storage: new InstanceStorage(this.#store!, instance.number),
+      random: this.#random,
+      holderVerified: this.holderVerified,
+      spend,
+    };
   }
 }
 
@@ -251,4 +292,8 @@ class InstanceStorage implements AppletStorage {
 }
 
 const sameCommand = (a: CommandApdu, b: CommandApdu): boolean =>
-  a.cla === b.cla && a.ins === b.ins && a.p1 === b.p1 && a.p2 === b.p2 && equalBytes(a.data ?? NO_BYTES, b.data ?? NO_BYTES);
+  a.cla === b.cla &&
+  a.ins === b.ins &&
+  a.p1 === b.p1 &&
+  a.p2 === b.p2 &&
+  equalBytes(a.data ?? NO_BYTES, b.data ?? NO_BYTES);

@@ -27,9 +27,14 @@ export class Nvm {
 
   constructor(size: number, pageBytes: number, from?: NvmSnapshot) {
     const count = size / pageBytes;
-    if (!Number.isInteger(count) || count < 1) throw emulatorError("nvm-range", `${size} bytes are not whole pages of ${pageBytes}`, { size, pageBytes });
+    if (!Number.isInteger(count) || count < 1)
+      throw emulatorError("nvm-range", `${size} bytes are not whole pages of ${pageBytes}`, { size, pageBytes });
     if (from && (from.pages.length !== count || from.pages.some((page) => page.length !== pageBytes)))
-      throw emulatorError("snapshot-mismatch", "the snapshot is of a memory with another size; open it with the profile it was made with", { size, pageBytes });
+      throw emulatorError(
+        "snapshot-mismatch",
+        "the snapshot is of a memory with another size; open it with the profile it was made with",
+        { size, pageBytes },
+      );
     this.size = size;
     this.pageBytes = pageBytes;
     this.#pages = from ? [...from.pages] : Array.from({ length: count }, () => new Uint8Array(pageBytes).fill(ERASED));
@@ -45,7 +50,11 @@ export class Nvm {
   /** Plans a power cut; operations are counted from now on. Undefined takes the plan back. Returns whether an earlier plan was still waiting. */
   planCut(cut: PowerCut | undefined): boolean {
     const waiting = this.#cut !== undefined;
-    this.#cut = cut && ("before" in cut ? { before: this.#operations + cut.before } : { inside: this.#operations + cut.inside, kept: cut.kept });
+    this.#cut =
+      cut &&
+      ("before" in cut
+        ? { before: this.#operations + cut.before }
+        : { inside: this.#operations + cut.inside, kept: cut.kept });
     return waiting;
   }
 
@@ -74,7 +83,7 @@ export class Nvm {
   /** @throws `emulator/power-lost` where a cut was planned; `emulator/nvm-range` */
   write(offset: number, bytes: Uint8Array): void {
     this.#check(offset, bytes.length);
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const page = Math.floor((offset + done) / this.pageBytes);
       const at = (offset + done) % this.pageBytes;
       const part = bytes.subarray(done, done + this.pageBytes - at);
@@ -112,8 +121,13 @@ export class Nvm {
   }
 
   #check(offset: number, length: number): void {
-    if (offset < 0 || length < 0 || offset + length > this.size) throw emulatorError("nvm-range", `bytes ${offset} to ${offset + length} are outside the memory of ${this.size}`, { offset, length });
+    if (offset < 0 || length < 0 || offset + length > this.size)
+      throw emulatorError("nvm-range", `bytes ${offset} to ${offset + length} are outside the memory of ${this.size}`, {
+        offset,
+        length,
+      });
   }
 }
 
-const powerLost = (operations: number) => emulatorError("power-lost", "the power was cut; switch the field on again", { operations });
+const powerLost = (operations: number) =>
+  emulatorError("power-lost", "the power was cut; switch the field on again", { operations });

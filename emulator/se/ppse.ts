@@ -14,11 +14,20 @@ export const ppse = applet<PersonalisationState>({
     const fci = storage.get(DGI_FCI);
     // Not personalised: invisible to a reader, and there for personalisation.
     if (!fci && via === "contactless") return { state: NO_PERSONALISATION, response: status(SW.notFound) };
-    return { state: NO_PERSONALISATION, response: { data: tlv(0x6f, tlv(0x84, aid), tlv(0xa5, fci ?? new Uint8Array(0))), sw: SW.ok } };
+    return {
+      state: NO_PERSONALISATION,
+      response: { data: tlv(0x6f, tlv(0x84, aid), tlv(0xa5, fci ?? new Uint8Array(0))), sw: SW.ok },
+    };
   },
   process(context, state, command) {
     if (command.ins !== INS_STORE_DATA) return { state, response: status(SW.instructionNotSupported) };
     if ((command.cla & 0xfc) !== 0x80) return { state, response: status(SW.classNotSupported) };
-    return storeData(context, state, command, (dgi) => (dgi === DGI_FCI ? SW.ok : SW.dataNotFound), () => SW.ok);
+    return storeData(
+      context,
+      state,
+      command,
+      (dgi) => (dgi === DGI_FCI ? SW.ok : SW.dataNotFound),
+      () => SW.ok,
+    );
   },
 });

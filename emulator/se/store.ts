@@ -46,7 +46,9 @@ export class ObjectStore {
     const header = nvm.read(0, 4);
     if (header[3] === 0xff) this.#format(); // erased, or formatting was cut off
     else if (((header[0]! << 8) | header[1]!) !== MAGIC || header[2] !== VERSION)
-      throw emulatorError("store-damaged", "this memory does not hold an object store; start from an erased one", { header: [...header] });
+      throw emulatorError("store-damaged", "this memory does not hold an object store; start from an erased one", {
+        header: [...header],
+      });
     this.#replay();
     for (let slot = 0; slot < SLOTS; slot++) this.#adopt(slot, nvm.read(DIRECTORY_AT + slot * ENTRY, ENTRY));
   }
@@ -73,17 +75,28 @@ export class ObjectStore {
   putAll(wanted: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void {
     const changes = [...new Map(wanted)].filter(([id, bytes]) => bytes || this.#extents.has(id));
     if (changes.length === 0) return;
-    if (changes.length > MAX_BATCH) throw emulatorError("store-full", `at most ${MAX_BATCH} objects change at once`, { changes: changes.length });
+    if (changes.length > MAX_BATCH)
+      throw emulatorError("store-full", `at most ${MAX_BATCH} objects change at once`, { changes: changes.length });
     const taken: Extent[] = [...this.#extents.values()];
     const planned = changes.map(([id, bytes]) => {
-      if (bytes && bytes.length > MAX_OBJECT) throw emulatorError("store-full", `an object has at most ${MAX_OBJECT} bytes, not ${bytes.length}`, { length: bytes.length });
+      if (bytes && bytes.length > MAX_OBJECT)
+        throw emulatorError("store-full", `an object has at most ${MAX_OBJECT} bytes, not ${bytes.length}`, {
+          length: bytes.length,
+        });
       const slot = this.#extents.get(id)?.slot ?? freeSlot(taken);
       const offset = bytes ? this.#freeExtent(taken, bytes.length) : 0;
       taken.push({ slot, offset, length: bytes?.length ?? 0 });
       return { id, bytes, slot, offset };
     });
     for (const { bytes, offset } of planned) if (bytes && bytes.length > 0) this.#nvm.write(offset, bytes);
-    this.#commit(planned.map(({ id, bytes, slot, offset }) => ({ slot, entry: bytes ? concat(u32be(id), u32be(offset), u16be(bytes.length), u16be(crc16(bytes))) : new Uint8Array(ENTRY).fill(0xff) })));
+    this.#commit(
+      planned.map(({ id, bytes, slot, offset }) => ({
+        slot,
+        entry: bytes
+          ? concat(u32be(id), u32be(offset), u16be(bytes.length), u16be(crc16(bytes)))
+          : new Uint8Array(ENTRY).fill(0xff),
+      })),
+    );
     for (const { id, bytes, slot, offset } of planned) {
       this.#read.delete(id);
       if (bytes) this.#extents.set(id, { slot, offset, length: bytes.length });
@@ -118,7 +131,8 @@ export class ObjectStore {
     const bytes = this.#nvm.read(extent.offset, COUNTER);
     const values = [cellValue(bytes, 0), cellValue(bytes, COUNTER / 2)];
     const [a, b] = values;
-    if (a === undefined && b === undefined) throw emulatorError("store-damaged", "both cells of a counter are damaged", { id });
+    if (a === undefined && b === undefined)
+      throw emulatorError("store-damaged", "both cells of a counter are damaged", { id });
     // Counters only grow, so the greater is the later one.
     const current = b === undefined || (a !== undefined && a >= b) ? 0 : 1;
     return { extent, current, value: values[current]! };
@@ -131,7 +145,10 @@ export class ObjectStore {
 
   #commit(entries: readonly { slot: number; entry: Uint8Array }[]): void {
     const body = concat(...entries.flatMap(({ slot, entry }) => [u16be(slot), entry]));
-    this.#nvm.write(HEADER + 1, concat(u16be(crc16(concat(Uint8Array.of(entries.length), body))), Uint8Array.of(entries.length), body));
+    this.#nvm.write(
+      HEADER + 1,
+      concat(u16be(crc16(concat(Uint8Array.of(entries.length), body))), Uint8Array.of(entries.length), body),
+    );
     this.#nvm.write(HEADER, Uint8Array.of(COMMITTED));
     for (const { slot, entry } of entries) this.#nvm.write(DIRECTORY_AT + slot * ENTRY, entry);
     this.#nvm.write(HEADER, Uint8Array.of(CLEAR));
@@ -163,7 +180,11 @@ export class ObjectStore {
       if (extent.offset - at >= length) return at;
       at = Math.max(at, extent.offset + extent.length);
     }
-    if (at + length > this.#nvm.size) throw emulatorError("store-full", "the secure element's memory is full; remove a card first", { length, free: this.#nvm.size - at });
+    if (at + length > this.#nvm.size)
+      throw emulatorError("store-full", "the secure element's memory is full; remove a card first", {
+        length,
+        free: this.#nvm.size - at,
+      });
     return at;
   }
 }
@@ -174,7 +195,8 @@ function freeSlot(taken: readonly Extent[]): number {
   throw emulatorError("store-full", `the secure element holds at most ${SLOTS} objects; remove a card first`, {});
 }
 
-const cell = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 0xff, (value >> 8) ^ 0xff, (value & 0xff) ^ 0xff);
+const cell = (value: number): Uint8Array =>
+  Uint8Array.of(value >> 8, value & 0xff, (value >> 8) ^ 0xff, (value & 0xff) ^ 0xff);
 
 function cellValue(bytes: Uint8Array, at: number): number | undefined {
   const whole = (bytes[at]! ^ bytes[at + 2]!) === 0xff && (bytes[at + 1]! ^ bytes[at + 3]!) === 0xff;

@@ -23,7 +23,8 @@ export class Actor<S, In, Out> {
     const step = this.#listener(this.state, input, this.#sim.now);
     this.state = step.state;
     if (step.send.length > 0) this.#emit(step.send);
-    if (step.wakeIn !== undefined) this.#wake = this.#sim.at(this.#sim.now + step.wakeIn, () => this.receive(undefined));
+    if (step.wakeIn !== undefined)
+      this.#wake = this.#sim.at(this.#sim.now + step.wakeIn, () => this.receive(undefined));
   }
 
   /** Power is gone: the timer with it. */

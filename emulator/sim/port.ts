@@ -39,7 +39,9 @@ export class SimPort<Out, In> implements SyncLink<Out, In> {
     this.begin(turn, (it) => {
       wake = it;
     });
-    while (!wake) if (!this.#sim.step()) throw emulatorError("stuck", "nothing is left to happen, and the conversation still waits");
+    while (!wake)
+      if (!this.#sim.step())
+        throw emulatorError("stuck", "nothing is left to happen, and the conversation still waits");
     return wake;
   }
 
@@ -76,7 +78,10 @@ export class SimPort<Out, In> implements SyncLink<Out, In> {
 }
 
 /** How a conversation that was started with `spawn` stands. */
-export type Running<R> = { readonly state: "running" } | { readonly state: "done"; readonly value: R } | { readonly state: "failed"; readonly error: unknown };
+export type Running<R> =
+  | { readonly state: "running" }
+  | { readonly state: "done"; readonly value: R }
+  | { readonly state: "failed"; readonly error: unknown };
 
 /** Starts a conversation that goes on as virtual time passes: several of them can share one `Sim`. */
 export function spawn<O, I, R>(dialogue: Dialogue<O, I, R>, port: Pick<SimPort<O, I>, "begin">): () => Running<R> {

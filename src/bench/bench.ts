@@ -90,7 +90,10 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     ...(tracer && { onRule: (rule) => tracer.record({ layer: "issuer", at: sim.now, ...rule }) }),
   });
 
-  async function load<K extends "device" | "card" | "terminal">(kind: K, name: string): ReturnType<typeof loadProfile<K>> {
+  async function load<K extends "device" | "card" | "terminal">(
+    kind: K,
+    name: string,
+  ): ReturnType<typeof loadProfile<K>> {
     const profile = await loadProfile(kind, name);
     used[`${kind}/${profile.name}`] = profile;
     return profile;
@@ -98,7 +101,9 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
 
   async function caKeysFor(terminal: TerminalProfile): Promise<readonly CaPublicKey[]> {
     const sets = [...terminal.caKeys, ...(options.caKeys ?? [])];
-    const loaded = await Promise.all(sets.map(async (set) => (set === "test" ? issuer.caPublicKeys() : loadCaKeys(set))));
+    const loaded = await Promise.all(
+      sets.map(async (set) => (set === "test" ? issuer.caPublicKeys() : loadCaKeys(set))),
+    );
     return loaded.flat();
   }
 
@@ -126,18 +131,41 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   async function prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport> {
     const terminal = await load("terminal", request.terminal);
     if (request.currency !== undefined && request.currency !== terminal.currency.code)
-      throw benchError("wrong-currency", `terminal ${terminal.name} takes ${terminal.currency.code}, not ${request.currency}; choose another with --terminal`, { terminal: terminal.name });
+      throw benchError(
+        "wrong-currency",
+        `terminal ${terminal.name} takes ${terminal.currency.code}, not ${request.currency}; choose another with --terminal`,
+        { terminal: terminal.name },
+      );
     const faults = (request.faults ?? []).map(parseFault);
     const caKeys = caKeysOf(await caKeysFor(terminal));
     const { taps, noise } = randomOf(device);
     const authorise = issuer.authorise;
-    return () => tapEmulated({ sim, device: device.emulated, terminal, transaction: { amount: request.amount, at }, caKeys, random: taps, authorise, faults, noise, tracer });
+    return () =>
+      tapEmulated({
+        sim,
+        device: device.emulated,
+        terminal,
+        transaction: { amount: request.amount, at },
+        caKeys,
+        random: taps,
+        authorise,
+        faults,
+        noise,
+        tracer,
+      });
   }
 
   return {
     seed,
     issuer,
-    listDevices: async () => Promise.all((await profileNames("device")).map(async (name) => ({ spec: `emu:${name}`, title: (await loadProfile("device", name)).title, note: "emulated" }))),
+    listDevices: async () =>
+      Promise.all(
+        (await profileNames("device")).map(async (name) => ({
+          spec: `emu:${name}`,
+          title: (await loadProfile("device", name)).title,
+          note: "emulated",
+        })),
+      ),
     open: (spec) => openSpec(spec, openers),
     async provision(device, cardName) {
       const profile = await load("card", cardName);
@@ -146,11 +174,24 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       const card = issuer.issue(profile, at, { active: false });
       const { commands } = issuer.personalise(card, { others: own, form: device.profile.form });
       const start = sim.now;
-      tracer?.record({ layer: "wallet", at: start, rule: "wallet.provision", says: `Card ${profile.name} is provisioned into ${device.title}.`, data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par } });
+      tracer?.record({
+        layer: "wallet",
+        at: start,
+        rule: "wallet.provision",
+        says: `Card ${profile.name} is provisioned into ${device.title}.`,
+        data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par },
+      });
       for (const command of commands) personaliseStep(device.emulated, encodeCommand(command), profile, sim, tracer);
       issuer.activate(card.token.id);
       cards.set(device.emulated, [...own, card]);
-      return { card: profile.name, label: profile.label, maskedPan: maskPan(card.token.dpan), par: card.token.par, apdus: commands.length, took: sim.now - start };
+      return {
+        card: profile.name,
+        label: profile.label,
+        maskedPan: maskPan(card.token.dpan),
+        par: card.token.par,
+        apdus: commands.length,
+        took: sim.now - start,
+      };
     },
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
@@ -160,15 +201,29 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
 
 function emulatedDevice(spec: DeviceSpec, profile: DeviceProfile, sim: Sim, random: Random): BenchDevice {
   const own = spec.parameters.get("seed");
-  const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(`device/${profile.name}`) : seededRandom(own));
+  const emulated = new EmulatedDevice(
+    profile,
+    sim,
+    own === undefined ? random.fork(`device/${profile.name}`) : seededRandom(own),
+  );
   return { spec: spec.text, title: profile.title, profile, emulated };
 }
 
-function personaliseStep(device: EmulatedDevice, command: Uint8Array, profile: CardProfile, sim: Sim, tracer: Tracer | undefined): void {
+function personaliseStep(
+  device: EmulatedDevice,
+  command: Uint8Array,
+  profile: CardProfile,
+  sim: Sim,
+  tracer: Tracer | undefined,
+): void {
   const at = sim.now;
   const { response, took } = device.wired(command);
   tracer?.record({ layer: "apdu", at, took, command, response, compute: took, via: "wired" });
   const { sw } = decodeResponse(response);
   if (sw !== SW.ok)
-    throw benchError("provisioning-refused", `the secure element refused card ${profile.name} with ${swHex(sw)} (${swMeaning(sw)}); does the device's profile have an applet for its AID?`, { sw: swHex(sw), card: profile.name });
+    throw benchError(
+      "provisioning-refused",
+      `the secure element refused card ${profile.name} with ${swHex(sw)} (${swMeaning(sw)}); does the device's profile have an applet for its AID?`,
+      { sw: swHex(sw), card: profile.name },
+    );
 }

@@ -15,7 +15,7 @@ import { readCard, type TapObserver } from "../terminal/tap.js";
 import { converseSync } from "../util/converse.js";
 import type { Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
-import type { Tracer } from "../util/tracer.js";
+import type { RuleRecord, Tracer } from "../util/tracer.js";
 
 /** The kernels that the bench's terminals have. */
 const KERNELS = { c2: kernelC2 } as const;
@@ -42,9 +42,9 @@ export interface TapReport {
   readonly kernel: string | undefined;
   readonly oda: "none" | "sda" | "dda" | "cda";
   readonly odaStatus: string;
-  readonly cryptogram?: { readonly type: "ARQC" | "TC" | "AAC"; readonly verified?: boolean };
+  readonly cryptogram?: { readonly type: "ARQC" | "TC" | "AAC"; readonly verified?: boolean | undefined } | undefined;
   readonly kernelOutcome: KernelOutcome;
-  readonly issuer?: AuthorisationResponse;
+  readonly issuer?: AuthorisationResponse | undefined;
   readonly apdus: number;
   readonly frames: number;
   /** Bits were on the air. */
@@ -64,7 +64,7 @@ const CRYPTOGRAMS = { 0x00: "AAC", 0x40: "TC", 0x80: "ARQC" } as const;
 /** One payment on an emulated device, from field on to the issuer's answer, in virtual time. */
 export function tapEmulated(tap: EmulatedTap): TapReport {
   const { sim, device, terminal, transaction, tracer, random } = tap;
-  const air = new Air(sim, { frameDelay: terminal.reader.frameDelay, ...(tracer && { tracer }) });
+  const air = new Air(sim, { frameDelay: terminal.reader.frameDelay, tracer });
   const plan = tap.faults?.length ? faultPlan(tap.faults, device, air, tap.noise) : undefined;
   const sizes: { command: number; response: number }[] = [];
   const observer: TapObserver = {
@@ -74,7 +74,15 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
         over?.();
         if (!reply) return;
         sizes.push({ command: apdu.length, response: reply.answer.length });
-        tracer?.record({ layer: "apdu", at: reply.from, took: reply.until - reply.from, command: apdu, response: reply.answer, compute: device.lastCompute, via: "contactless" });
+        tracer?.record({
+          layer: "apdu",
+          at: reply.from,
+          took: reply.until - reply.from,
+          command: apdu,
+          response: reply.answer,
+          compute: device.lastCompute,
+          via: "contactless",
+        });
       };
     },
   };
@@ -89,26 +97,37 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       amount: transaction.amount,
       caKeys: tap.caKeys,
       random,
-      ...(tracer && { onRule: (rule: Parameters<NonNullable<Parameters<typeof readCard>[1]["onRule"]>>[0]) => tracer.record({ at: sim.now, ...rule }) }),
+      onRule: tracer && ((rule: Omit<RuleRecord, "at">) => tracer.record({ at: sim.now, ...rule })),
     };
     const { card, result } = converseSync(readCard(terminal.reader, entry, observer), air);
     air.powerOff();
     const { outcome } = result;
-    const issuer = outcome.kind === "online-request" ? tap.authorise(authorisationRequest(outcome, transaction.amount)) : undefined;
+    const issuer =
+      outcome.kind === "online-request" ? tap.authorise(authorisationRequest(outcome, transaction.amount)) : undefined;
     const details = receipt(terminal, transaction, result, issuer);
-    tracer?.record({ layer: "terminal", at: sim.now, rule: "terminal.outcome", says: `The payment ends: ${details.outcome}.`, data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) } });
+    tracer?.record({
+      layer: "terminal",
+      at: sim.now,
+      rule: "terminal.outcome",
+      says: `The payment ends: ${details.outcome}.`,
+      data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) },
+    });
     return {
       outcome: details.outcome,
       kernel: result.kernel,
       ...odaOf(outcome),
-      ...cryptogramOf(outcome, issuer),
+      cryptogram: cryptogramOf(outcome, issuer),
       kernelOutcome: outcome,
-      ...(issuer && { issuer }),
+      issuer,
       apdus: sizes.length,
       frames: air.frames,
       air: air.busy,
       total: sim.now - start,
-      leastAir: leastAirTime(sizes, card.rates.toCard > card.rates.toReader ? card.rates.toCard : card.rates.toReader, card.ats.length),
+      leastAir: leastAirTime(
+        sizes,
+        card.rates.toCard > card.rates.toReader ? card.rates.toCard : card.rates.toReader,
+        card.ats.length,
+      ),
       receipt: details.text,
       details,
       faults: plan?.struck.map(({ text }) => text) ?? [],
@@ -121,15 +140,15 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
 
 function odaOf(outcome: KernelOutcome): Pick<TapReport, "oda" | "odaStatus"> {
   const oda = "oda" in outcome ? outcome.oda : undefined;
-  return !oda || oda.method === "none" ? { oda: "none", odaStatus: "not-performed" } : { oda: oda.method, odaStatus: oda.status };
+  return !oda || oda.method === "none"
+    ? { oda: "none", odaStatus: "not-performed" }
+    : { oda: oda.method, odaStatus: oda.status };
 }
 
-function cryptogramOf(outcome: KernelOutcome, issuer: AuthorisationResponse | undefined): Pick<TapReport, "cryptogram"> {
+function cryptogramOf(outcome: KernelOutcome, issuer: AuthorisationResponse | undefined): TapReport["cryptogram"] {
   const cid = "dataRecord" in outcome ? outcome.dataRecord.get(0x9f27)?.[0] : undefined;
   const type = cid === undefined ? undefined : CRYPTOGRAMS[(cid & 0xc0) as keyof typeof CRYPTOGRAMS];
-  if (!type) return {};
-  const verified = issuer?.cryptogramVerified;
-  return { cryptogram: verified === undefined ? { type } : { type, verified } };
+  return type && { type, verified: issuer?.cryptogramVerified };
 }
 
 /** The fault plan's hands on an emulated device and its field. */

@@ -1,3 +1,9 @@
 import { errorTable } from "../util/errors.js";
 
-export const benchError = errorTable("bench", ["bad-spec", "unknown-wire", "bad-parameter", "provisioning-refused", "wrong-currency"]);
+export const benchError = errorTable("bench", [
+  "bad-spec",
+  "unknown-wire",
+  "bad-parameter",
+  "provisioning-refused",
+  "wrong-currency",
+]);

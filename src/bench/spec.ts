@@ -21,11 +21,17 @@ export interface Opener<D> {
 /** @throws `bench/bad-spec` */
 export function parseSpec(text: string): DeviceSpec {
   const match = /^([a-z]{2,12}):([^?]*)(?:\?(.*))?$/s.exec(text);
-  if (!match || text.length > 512) throw benchError("bad-spec", `'${text.slice(0, 60)}' names no device; a device is written like emu:band-s1 or emu:band-s1?seed=7`, {});
+  if (!match || text.length > 512)
+    throw benchError(
+      "bad-spec",
+      `'${text.slice(0, 60)}' names no device; a device is written like emu:band-s1 or emu:band-s1?seed=7`,
+      {},
+    );
   const parameters = new Map<string, string>();
   for (const pair of (match[3] ?? "").split("&").filter(Boolean)) {
     const [name, value, ...more] = pair.split("=");
-    if (!name || value === undefined || more.length > 0 || parameters.has(name)) throw benchError("bad-spec", `'${pair}' in '${text}' is not one name=value`, { pair });
+    if (!name || value === undefined || more.length > 0 || parameters.has(name))
+      throw benchError("bad-spec", `'${pair}' in '${text}' is not one name=value`, { pair });
     parameters.set(name, decode(value, text));
   }
   return { wire: match[1]!, target: decode(match[2]!, text), parameters, text };
@@ -45,9 +51,18 @@ export async function openSpec<D>(text: string, openers: Readonly<Record<string,
   const opener = Object.hasOwn(openers, spec.wire) ? openers[spec.wire]! : undefined;
   if (!opener) {
     const forms = Object.values(openers).map(({ form }) => form);
-    throw benchError("unknown-wire", `'${spec.wire}:' is no wire of this version; what would fit: ${forms.join(", ")}`, { wire: spec.wire, forms });
+    throw benchError(
+      "unknown-wire",
+      `'${spec.wire}:' is no wire of this version; what would fit: ${forms.join(", ")}`,
+      { wire: spec.wire, forms },
+    );
   }
   for (const name of spec.parameters.keys())
-    if (!opener.parameters.includes(name)) throw benchError("bad-parameter", `${spec.wire}: knows no parameter '${name}'; it knows ${opener.parameters.join(", ")}`, { name, known: opener.parameters });
+    if (!opener.parameters.includes(name))
+      throw benchError(
+        "bad-parameter",
+        `${spec.wire}: knows no parameter '${name}'; it knows ${opener.parameters.join(", ")}`,
+        { name, known: opener.parameters },
+      );
   return opener.open(spec);
 }

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
 import type { Bench, BenchOptions } from "../bench/bench.js";
+import { ansi } from "../inspect/paint.js";
 import { outputTo, type ExitCode, type Io, type Output } from "./output.js";
 
 /** What the commands are given. */
@@ -11,12 +11,6 @@ export interface Context {
   exitCode: ExitCode;
 }
 
-/** Adds the examples that every command has in its help. */
-export const examples = (command: Command, ...lines: readonly string[]): Command =>
-  command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`);
-
-/** How a command prints, by its options. Colours are loaded with the rest of a command, not with its help. */
-export async function outputOf(context: Context, options: { readonly json?: boolean }): Promise<Output> {
-  const { ansi } = await import("../inspect/paint.js");
-  return outputTo(context.io, options.json === true, ansi);
-}
+/** How a command prints, by its options. */
+export const outputOf = (context: Context, options: { readonly json?: boolean }): Output =>
+  outputTo(context.io, options.json === true, ansi);

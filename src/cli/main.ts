@@ -1,24 +1,30 @@
 #!/usr/bin/env node
 import process from "node:process";
-import { addAbortSignal } from "node:stream";
 import type { Io, Sink } from "./output.js";
 import { run } from "./run.js";
 
 const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
-function sink(stream: NodeJS.WriteStream): Sink {
-  // Who reads us may stop reading (`| head`): that is the end of the output, not a fault.
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(process.exitCode ?? 0);
-  });
+/** Opens its stream when it is first used: each costs milliseconds, and help needs one of them. */
+function sink(open: () => NodeJS.WriteStream): Sink {
+  let opened: NodeJS.WriteStream | undefined;
+  const stream = (): NodeJS.WriteStream => {
+    if (opened) return opened;
+    opened = open();
+    // Who reads us may stop reading (`| head`): that is the end of the output, not a fault.
+    opened.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      process.exit(process.exitCode ?? 0);
+    });
+    return opened;
+  };
   return {
-    write: (text) => void stream.write(text),
+    write: (text) => void stream().write(text),
     get isTTY() {
-      return stream.isTTY;
+      return stream().isTTY;
     },
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      return stream().isTTY ? stream().columns : undefined;
     },
   };
 }
@@ -28,10 +34,13 @@ const interrupt = new AbortController();
 process.once("SIGINT", () => interrupt.abort());
 
 const io: Io = {
-  stdout: sink(process.stdout),
-  stderr: sink(process.stderr),
+  stdout: sink(() => process.stdout),
+  stderr: sink(() => process.stderr),
   env: process.env,
-  stdin: () => addAbortSignal(interrupt.signal, process.stdin),
+  stdin: () => {
+    interrupt.signal.addEventListener("abort", () => process.stdin.destroy(new Error("interrupted")));
+    return process.stdin;
+  },
   signal: interrupt.signal,
 };
 

@@ -1,12 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../trace/version.js";
-import { decodeCommand } from "./commands/decode.js";
-import { devicesCommand } from "./commands/devices.js";
-import { demoCommand, tapCommand } from "./commands/tap.js";
-import { traceCommand } from "./commands/trace.js";
-import { examples, type Context } from "./context.js";
-import { cliError } from "./errors.js";
-import { EXIT, reportError, type ExitCode, type Io } from "./output.js";
+import type { Context } from "./context.js";
+import { declareCommands, examples } from "./declare.js";
+import type { cliError } from "./errors.js";
+import type { ExitCode, Io } from "./output.js";
 
 /** Parts of the world that tests replace. */
 export type Services = Partial<Pick<Context, "openBench">>;
@@ -30,11 +27,7 @@ function programFor(context: Context, complaints: string[]): Command {
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command");
-  demoCommand(program, context);
-  tapCommand(program, context);
-  devicesCommand(program, context);
-  decodeCommand(program, context);
-  traceCommand(program, context);
+  declareCommands(program, context);
   examples(
     program,
     "tapbench demo",
@@ -63,24 +56,29 @@ const withSubcommands = (command: Command): Command[] => [command, ...command.co
 
 /** Runs one command line, without the program's own name. Never throws, never exits: the exit code is the answer. */
 export async function run(argv: readonly string[], io: Io, services: Services = {}): Promise<ExitCode> {
-  const json = wantsJson(argv);
   const context: Context = {
     io,
     openBench: services.openBench ?? (async (options) => (await import("../bench/bench.js")).openBench(options)),
-    exitCode: EXIT.ok,
+    exitCode: 0,
   };
   const complaints: string[] = [];
   try {
     await programFor(context, complaints).parseAsync(argv, { from: "user" });
     return context.exitCode;
   } catch (error) {
-    if (io.signal.aborted) return reportError(io, json, cliError("interrupted", "interrupted", {}));
-    if (!(error instanceof CommanderError)) return reportError(io, json, error);
-    if (error.exitCode === 0) return EXIT.ok; // help and version were asked for
-    if (error.code !== "commander.help") return reportError(io, json, usageError(error));
-    io.stderr.write(complaints.join("")); // a command without its sub-command: its help says what there is
-    return EXIT.usage;
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version were asked for
+    return failed(error, wantsJson(argv), io, complaints);
   }
+}
+
+async function failed(error: unknown, json: boolean, io: Io, complaints: readonly string[]): Promise<ExitCode> {
+  const { EXIT, reportError } = await import("./output.js");
+  const { cliError: make } = await import("./errors.js");
+  if (io.signal.aborted) return reportError(io, json, make("interrupted", "interrupted", {}));
+  if (!(error instanceof CommanderError)) return reportError(io, json, error);
+  if (error.code !== "commander.help") return reportError(io, json, usageError(error, make));
+  io.stderr.write(complaints.join("")); // a command without its sub-command: its help says what there is
+  return EXIT.usage;
 }
 
 /** Before options are parsed, for the errors of parsing them. What follows `--` is no option. */
@@ -89,10 +87,10 @@ const wantsJson = (argv: readonly string[]): boolean => {
   return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 };
 
-function usageError({ code, message }: CommanderError): Error {
+function usageError({ code, message }: CommanderError, make: typeof cliError): Error {
   const [first = "", ...more] = message.replace(/^error: /, "").split("\n");
   const meant = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(more.join(" "))?.[1];
   const says =
     meant === undefined ? `${first.replace(/\.$/, "")}; see tapbench --help` : `${first}; did you mean ${meant}?`;
-  return cliError(USAGE[code] ?? "usage", says, meant === undefined ? {} : { meant });
+  return make(USAGE[code] ?? "usage", says, meant === undefined ? {} : { meant });
 }

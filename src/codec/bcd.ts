@@ -3,15 +3,19 @@ import { codecError } from "./errors.js";
 /** Digits to packed BCD of `size` bytes, zero-filled on the left (EMV format n). @throws `codec/bad-digit`, `codec/too-long` */
 export function toBcd(digits: string | number | bigint, size: number): Uint8Array {
   const text = String(digits);
-  if (!/^[0-9]*$/.test(text)) throw codecError("bad-digit", "only the digits 0-9 can be packed as numeric", { length: text.length });
-  if (text.length > size * 2) throw codecError("too-long", `${text.length} digits do not fit ${size} bytes`, { digits: text.length, size });
+  if (!/^[0-9]*$/.test(text))
+    throw codecError("bad-digit", "only the digits 0-9 can be packed as numeric", { length: text.length });
+  if (text.length > size * 2)
+    throw codecError("too-long", `${text.length} digits do not fit ${size} bytes`, { digits: text.length, size });
   return pack(text.padStart(size * 2, "0"));
 }
 
 /** Digits to packed BCD, filled with F on the right to whole bytes or to `size` (EMV format cn: PANs). */
 export function toCompressed(digits: string, size = Math.ceil(digits.length / 2)): Uint8Array {
-  if (!/^[0-9]*$/.test(digits)) throw codecError("bad-digit", "only the digits 0-9 can be packed as compressed numeric", { length: digits.length });
-  if (digits.length > size * 2) throw codecError("too-long", `${digits.length} digits do not fit ${size} bytes`, { digits: digits.length, size });
+  if (!/^[0-9]*$/.test(digits))
+    throw codecError("bad-digit", "only the digits 0-9 can be packed as compressed numeric", { length: digits.length });
+  if (digits.length > size * 2)
+    throw codecError("too-long", `${digits.length} digits do not fit ${size} bytes`, { digits: digits.length, size });
   return pack(digits.padEnd(size * 2, "F"));
 }
 
@@ -34,7 +38,10 @@ export function fromCompressed(bytes: Uint8Array): string {
   for (const byte of bytes)
     for (const nibble of [byte >> 4, byte & 0x0f]) {
       if (nibble === 0xf) padding = true;
-      else if (nibble > 9 || padding) throw codecError("bad-digit", "a compressed numeric value holds something else than digits and F padding", { byte });
+      else if (nibble > 9 || padding)
+        throw codecError("bad-digit", "a compressed numeric value holds something else than digits and F padding", {
+          byte,
+        });
       else out += nibble;
     }
   return out;

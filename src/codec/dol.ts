@@ -20,25 +20,36 @@ export function parseDol(bytes: Uint8Array): DolEntry[] {
   let total = 0;
   while (at < bytes.length) {
     const { tag, next } = readTag(bytes, at);
-    if (next >= bytes.length) throw codecError("truncated", `the list ends before the length of ${tagHex(tag)}`, { tag: tagHex(tag), offset: next });
+    if (next >= bytes.length)
+      throw codecError("truncated", `the list ends before the length of ${tagHex(tag)}`, {
+        tag: tagHex(tag),
+        offset: next,
+      });
     const length = bytes[next]!;
     entries.push({ tag, length });
     total += length;
-    if (entries.length > MAX_ENTRIES) throw codecError("too-many", `a data object list of more than ${MAX_ENTRIES} entries`, { offset: at });
-    if (total > MAX_DATA) throw codecError("too-long", `a data object list that asks for more than ${MAX_DATA} bytes`, { offset: at });
+    if (entries.length > MAX_ENTRIES)
+      throw codecError("too-many", `a data object list of more than ${MAX_ENTRIES} entries`, { offset: at });
+    if (total > MAX_DATA)
+      throw codecError("too-long", `a data object list that asks for more than ${MAX_DATA} bytes`, { offset: at });
     at = next + 1;
   }
   return entries;
 }
 
-export const dolLength = (entries: readonly DolEntry[]): number => entries.reduce((sum, entry) => sum + entry.length, 0);
+export const dolLength = (entries: readonly DolEntry[]): number =>
+  entries.reduce((sum, entry) => sum + entry.length, 0);
 
 /**
  * The values asked for, one after the other, without tags or lengths (EMV 4.3 Book 3, 5.4):
  * numeric values are cut and zero-filled on the left, compressed numeric ones cut and F-filled on the right, others cut and zero-filled
  * on the right. What is unknown or constructed is zeros.
  */
-export function buildDol(entries: readonly DolEntry[], valueOf: (tag: number) => Uint8Array | undefined, formatOf: (tag: number) => DolFormat): Uint8Array {
+export function buildDol(
+  entries: readonly DolEntry[],
+  valueOf: (tag: number) => Uint8Array | undefined,
+  formatOf: (tag: number) => DolFormat,
+): Uint8Array {
   const out = new Uint8Array(dolLength(entries));
   let at = 0;
   for (const { tag, length } of entries) {
@@ -61,7 +72,11 @@ function place(out: Uint8Array, at: number, length: number, value: Uint8Array, f
 /** Cuts the concatenated values of a DOL apart again: what a card does with the data of GENERATE AC. */
 export function splitDol(entries: readonly DolEntry[], data: Uint8Array): Map<number, Uint8Array> {
   const wanted = dolLength(entries);
-  if (data.length !== wanted) throw codecError("bad-length", `the list asks for ${wanted} bytes; ${data.length} came`, { wanted, length: data.length });
+  if (data.length !== wanted)
+    throw codecError("bad-length", `the list asks for ${wanted} bytes; ${data.length} came`, {
+      wanted,
+      length: data.length,
+    });
   const values = new Map<number, Uint8Array>();
   let at = 0;
   for (const { tag, length } of entries) {

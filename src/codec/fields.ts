@@ -24,7 +24,11 @@ export interface Kind<T> {
 const take = (reader: Reader, length: number): Uint8Array => {
   const end = reader.at + length;
   if (end > reader.bytes.length)
-    throw codecError("truncated", `${length} byte(s) expected at offset ${reader.at}, ${reader.bytes.length - reader.at} are there`, { offset: reader.at, expected: length });
+    throw codecError(
+      "truncated",
+      `${length} byte(s) expected at offset ${reader.at}, ${reader.bytes.length - reader.at} are there`,
+      { offset: reader.at, expected: length },
+    );
   const part = reader.bytes.subarray(reader.at, end);
   reader.at = end;
   return part;
@@ -41,10 +45,15 @@ function integer(type: string, size: number, little: boolean): Kind<number> {
       return value;
     },
     encode(value, out) {
-      if (!Number.isInteger(value) || value < 0 || value >= limit) throw codecError("bad-value", `${value} is not a ${type}`, { type });
+      if (!Number.isInteger(value) || value < 0 || value >= limit)
+        throw codecError("bad-value", `${value} is not a ${type}`, { type });
       for (let i = 0; i < size; i++) out.push(Math.floor(value / 256 ** (little ? i : size - 1 - i)) % 256);
     },
-    render: (value) => `${value} (${value.toString(16).toUpperCase().padStart(size * 2, "0")})`,
+    render: (value) =>
+      `${value} (${value
+        .toString(16)
+        .toUpperCase()
+        .padStart(size * 2, "0")})`,
     sample: (random) => random.below(limit),
   };
 }
@@ -61,7 +70,8 @@ export const bytes = (length: number): Kind<Uint8Array> => ({
   type: `${length} byte${length === 1 ? "" : "s"}`,
   decode: (reader) => take(reader, length),
   encode(value, out) {
-    if (value.length !== length) throw codecError("bad-length", `${length} bytes are needed, ${value.length} came`, { length, got: value.length });
+    if (value.length !== length)
+      throw codecError("bad-length", `${length} bytes are needed, ${value.length} came`, { length, got: value.length });
     out.push(...value);
   },
   render: hex,
@@ -77,7 +87,8 @@ export const restBut = (leaving: number, max = 65_535): Kind<Uint8Array> => ({
     return take(reader, Math.max(0, length));
   },
   encode(value, out) {
-    if (value.length > max) throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
+    if (value.length > max)
+      throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
     for (const byte of value) out.push(byte);
   },
   render: hex,
@@ -91,11 +102,13 @@ export const prefixed = (length: Kind<number>, max: number): Kind<Uint8Array> =>
   type: `${length.type} length, then bytes (at most ${max})`,
   decode(reader, earlier) {
     const size = length.decode(reader, earlier);
-    if (size > max) throw codecError("too-long", `a length of ${size} is over the limit of ${max}`, { length: size, max });
+    if (size > max)
+      throw codecError("too-long", `a length of ${size} is over the limit of ${max}`, { length: size, max });
     return take(reader, size);
   },
   encode(value, out, all) {
-    if (value.length > max) throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
+    if (value.length > max)
+      throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
     length.encode(value.length, out, all);
     for (const byte of value) out.push(byte);
   },
@@ -112,7 +125,11 @@ export const literal = (value: string): Kind<Uint8Array | undefined> => {
     decode(reader) {
       const at = reader.at;
       const part = take(reader, size);
-      if (hex(part) !== value) throw codecError("bad-value", `${value} expected at offset ${at}, ${hex(part)} found`, { offset: at, expected: value });
+      if (hex(part) !== value)
+        throw codecError("bad-value", `${value} expected at offset ${at}, ${hex(part)} found`, {
+          offset: at,
+          expected: value,
+        });
       return part;
     },
     encode: (_value, out) => void out.push(...expected),
@@ -122,7 +139,10 @@ export const literal = (value: string): Kind<Uint8Array | undefined> => {
 };
 
 /** One of the named values; a number without a name is `codec/bad-value`. */
-export function enumeration<const Names extends Readonly<Record<string, number>>>(of: Kind<number>, names: Names): Kind<keyof Names & string> {
+export function enumeration<const Names extends Readonly<Record<string, number>>>(
+  of: Kind<number>,
+  names: Names,
+): Kind<keyof Names & string> {
   const byValue = new Map(Object.entries(names).map(([name, value]) => [value, name]));
   return {
     type: `${of.type}: ${Object.entries(names)
@@ -132,12 +152,17 @@ export function enumeration<const Names extends Readonly<Record<string, number>>
       const at = reader.at;
       const value = of.decode(reader, earlier);
       const name = byValue.get(value);
-      if (name === undefined) throw codecError("bad-value", `${value} at offset ${at} is none of ${Object.keys(names).join(", ")}`, { offset: at, value });
+      if (name === undefined)
+        throw codecError("bad-value", `${value} at offset ${at} is none of ${Object.keys(names).join(", ")}`, {
+          offset: at,
+          value,
+        });
       return name;
     },
     encode(name, out, all) {
       const value = names[name];
-      if (value === undefined) throw codecError("bad-value", `'${name}' is none of ${Object.keys(names).join(", ")}`, { name });
+      if (value === undefined)
+        throw codecError("bad-value", `'${name}' is none of ${Object.keys(names).join(", ")}`, { name });
       of.encode(value, out, all);
     },
     render: (name) => name,
@@ -155,7 +180,13 @@ export function bitFields<const Parts extends Readonly<Record<string, BitRange>>
   strict = false,
 ): Kind<{ readonly [P in keyof Parts]: number }> {
   type Value = { readonly [P in keyof Parts]: number };
-  const rows = Object.entries(parts).map(([name, [low, width]]) => ({ name, low, width, weight: 2 ** low, limit: 2 ** width }));
+  const rows = Object.entries(parts).map(([name, [low, width]]) => ({
+    name,
+    low,
+    width,
+    weight: 2 ** low,
+    limit: 2 ** width,
+  }));
   const mask = rows.reduce((sum, { weight, limit }) => sum + (limit - 1) * weight, 0);
   const split = (value: number): Value => {
     const fields: Record<string, number> = {};
@@ -198,7 +229,8 @@ export const many = <T>(item: Kind<T>, max: number): Kind<readonly T[]> => ({
       if (items.length === max) throw codecError("too-many", `more than ${max} entries`, { max });
       const before = reader.at;
       items.push(item.decode(reader, earlier));
-      if (reader.at === before) throw codecError("bad-length", "an entry without bytes cannot be repeated", { offset: before });
+      if (reader.at === before)
+        throw codecError("bad-length", "an entry without bytes cannot be repeated", { offset: before });
     }
     return items;
   },
@@ -207,7 +239,8 @@ export const many = <T>(item: Kind<T>, max: number): Kind<readonly T[]> => ({
     for (const value of items) item.encode(value, out, all);
   },
   render: (items) => `[${items.map((value) => item.render(value)).join(", ")}]`,
-  sample: (random, earlier) => Array.from({ length: random.below(Math.min(max, 4) + 1) }, () => item.sample(random, earlier)),
+  sample: (random, earlier) =>
+    Array.from({ length: random.below(Math.min(max, 4) + 1) }, () => item.sample(random, earlier)),
 });
 
 /** There when bytes are left. Only at the end of a message. */
@@ -222,7 +255,11 @@ export const optional = <T>(of: Kind<T>): Kind<T | undefined> => ({
  * There when `present` says so of the fields before it. Writing asks the same question, so a value where none belongs is
  * `codec/bad-value`, and so is a missing one.
  */
-export const when = <T>(condition: string, present: (earlier: Readonly<Record<string, unknown>>, reader?: Reader) => boolean, of: Kind<T>): Kind<T | undefined> => ({
+export const when = <T>(
+  condition: string,
+  present: (earlier: Readonly<Record<string, unknown>>, reader?: Reader) => boolean,
+  of: Kind<T>,
+): Kind<T | undefined> => ({
   type: `${of.type}, when ${condition}`,
   decode: (reader, earlier) => (present(earlier, reader) ? of.decode(reader, earlier) : undefined),
   encode(value, out, all) {

@@ -6,7 +6,9 @@ export type Fields = Readonly<Record<string, readonly [kind: Kind<unknown>, desc
 
 type KindOf<T> = T extends readonly [Kind<infer V>, string] ? V : never;
 /** The value that a declaration describes: fields that may be absent are optional. */
-export type ValueOf<F extends Fields> = { readonly [K in keyof F as undefined extends KindOf<F[K]> ? never : K]: KindOf<F[K]> } & {
+export type ValueOf<F extends Fields> = {
+  readonly [K in keyof F as undefined extends KindOf<F[K]> ? never : K]: KindOf<F[K]>;
+} & {
   readonly [K in keyof F as undefined extends KindOf<F[K]> ? K : never]?: KindOf<F[K]>;
 };
 
@@ -47,10 +49,19 @@ export function message<const F extends Fields>(name: string, source: string, fi
         const decoded = kind.decode(reader, value);
         if (decoded !== undefined) value[field] = decoded;
       }
-      if (reader.at < bytes.length) throw codecError("trailing", `${name}: ${bytes.length - reader.at} byte(s) behind the end`, { name, offset: reader.at });
+      if (reader.at < bytes.length)
+        throw codecError("trailing", `${name}: ${bytes.length - reader.at} byte(s) behind the end`, {
+          name,
+          offset: reader.at,
+        });
       return value as V;
     },
-    render: (value) => rows.map(({ field, kind, description }) => ({ field, description, text: kind.render((value as Record<string, unknown>)[field]) })),
+    render: (value) =>
+      rows.map(({ field, kind, description }) => ({
+        field,
+        description,
+        text: kind.render((value as Record<string, unknown>)[field]),
+      })),
     table: rows.map(({ field, kind, description }) => ({ field, type: kind.type, description })),
     sample(random) {
       const value: Record<string, unknown> = {};

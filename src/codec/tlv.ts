@@ -1,4 +1,5 @@
 import { hex, NO_BYTES } from "../util/bytes.js";
+import type { TapbenchError } from "../util/errors.js";
 import { codecError } from "./errors.js";
 
 /**
@@ -32,13 +33,17 @@ interface Cursor {
  */
 export function parseTlv(bytes: Uint8Array, limits: Partial<TlvLimits> = {}): Tlv[] {
   const all = { ...DEFAULT_LIMITS, ...limits };
-  if (bytes.length > all.bytes) throw codecError("too-long", `a TLV string of ${bytes.length} bytes is over the limit of ${all.bytes}`, { length: bytes.length });
+  if (bytes.length > all.bytes)
+    throw codecError("too-long", `a TLV string of ${bytes.length} bytes is over the limit of ${all.bytes}`, {
+      length: bytes.length,
+    });
   return parseRange({ bytes, limits: all, count: 0 }, 0, bytes.length, 0);
 }
 
 function parseRange(cursor: Cursor, from: number, end: number, depth: number): Tlv[] {
   const { bytes, limits } = cursor;
-  if (depth > limits.depth) throw codecError("too-deep", `TLV objects are nested more than ${limits.depth} deep`, { offset: from });
+  if (depth > limits.depth)
+    throw codecError("too-deep", `TLV objects are nested more than ${limits.depth} deep`, { offset: from });
   const found: Tlv[] = [];
   let at = from;
   while (at < end) {
@@ -46,30 +51,50 @@ function parseRange(cursor: Cursor, from: number, end: number, depth: number): T
       at++;
       continue;
     }
-    if (++cursor.count > limits.count) throw codecError("too-many", `more than ${limits.count} TLV objects`, { offset: at });
+    if (++cursor.count > limits.count)
+      throw codecError("too-many", `more than ${limits.count} TLV objects`, { offset: at });
     const start = at;
     const constructed = (bytes[at]! & 0x20) !== 0;
     const tagEnd = endOfTag(bytes, at, end);
     const tag = tagOf(bytes, at, tagEnd);
     at = tagEnd;
-    const short = (what: string, expecting: number, offset: number) =>
-      codecError("truncated", `the ${what} of tag ${tagHex(tag)} ends early: ${expecting} more byte(s) expected at offset ${offset}`, { tag: tagHex(tag), offset, start });
-    if (at >= end) throw short("length", 1, at);
+    if (at >= end) throw endsEarly(tag, "length", 1, at, start);
     let length = bytes[at++]!;
     if (length > 0x80) {
       const size = length & 0x7f;
-      if (size > 4) throw codecError("bad-length", `tag ${tagHex(tag)} has a length of ${size} bytes; 4 are the limit`, { tag: tagHex(tag), offset: at - 1 });
-      if (at + size > end) throw short("length", size, at);
+      if (size > 4)
+        throw codecError("bad-length", `tag ${tagHex(tag)} has a length of ${size} bytes; 4 are the limit`, {
+          tag: tagHex(tag),
+          offset: at - 1,
+        });
+      if (at + size > end) throw endsEarly(tag, "length", size, at, start);
       length = 0;
       for (let i = 0; i < size; i++) length = length * 256 + bytes[at++]!;
     } else if (length === 0x80) length = 0;
-    if (at + length > end) throw short("value", length, at);
+    if (at + length > end) throw endsEarly(tag, "value", length, at, start);
     const value = bytes.subarray(at, at + length);
     found.push(constructed ? { tag, value, children: parseRange(cursor, at, at + length, depth + 1) } : { tag, value });
     at += length;
   }
   return found;
 }
+
+const endsEarly = (
+  tag: number,
+  what: "length" | "value",
+  expecting: number,
+  offset: number,
+  start: number,
+): TapbenchError =>
+  codecError(
+    "truncated",
+    `the ${what} of tag ${tagHex(tag)} ends early: ${expecting} more byte(s) expected at offset ${offset}`,
+    {
+      tag: tagHex(tag),
+      offset,
+      start,
+    },
+  );
 
 /** Offset behind the tag that starts at `at`. */
 function endOfTag(bytes: Uint8Array, at: number, end: number): number {
@@ -80,7 +105,8 @@ function endOfTag(bytes: Uint8Array, at: number, end: number): number {
       const tag = hex(bytes.subarray(start, end));
       throw codecError("truncated", `tag ${tag} ends early at offset ${start}`, { tag, offset: start, start });
     }
-    if (at - start >= 4) throw codecError("bad-tag", `the tag at offset ${start} has more than four bytes`, { offset: start });
+    if (at - start >= 4)
+      throw codecError("bad-tag", `the tag at offset ${start} has more than four bytes`, { offset: start });
     if ((bytes[at++]! & 0x80) === 0) return at;
   }
 }
@@ -161,4 +187,5 @@ export function* leaves(objects: readonly Tlv[]): Generator<Tlv, void, undefined
 }
 
 /** Value of the first object with that tag, or nothing. */
-export const valueOf = (objects: readonly Tlv[], ...path: readonly number[]): Uint8Array => findTlv(objects, ...path)?.value ?? NO_BYTES;
+export const valueOf = (objects: readonly Tlv[], ...path: readonly number[]): Uint8Array =>
+  findTlv(objects, ...path)?.value ?? NO_BYTES;

@@ -73,6 +73,4 @@ export const CdaDynamicData = message("emv.CdaDynamicData", "EMV 4.3 Book 2 tabl
 
 export type IssuerCertificateData = MessageValue<typeof IssuerCertificate>;
 export type IccCertificateData = MessageValue<typeof IccCertificate>;
-export type SignedStatic = MessageValue<typeof SignedStaticData>;
-export type SignedDynamic = MessageValue<typeof SignedDynamicData>;
 export type CdaDynamic = MessageValue<typeof CdaDynamicData>;

@@ -33,9 +33,11 @@ export interface KernelInput {
   /** Draws the unpredictable number and the numbers of random transaction selection. */
   readonly random: Random;
   /** Biased random selection for online, EMV 4.3 Book 3 10.6.2; absent: off. */
-  readonly randomSelection?: { readonly target: number; readonly maxTarget: number; readonly threshold: bigint };
+  readonly randomSelection?:
+    | { readonly target: number; readonly maxTarget: number; readonly threshold: bigint }
+    | undefined;
   /** A decision was made; absent: nobody listens. */
-  readonly onRule?: (rule: Omit<RuleRecord, "at" | "layer">) => void;
+  readonly onRule?: ((rule: Omit<RuleRecord, "at" | "layer">) => void) | undefined;
 }
 
 /** A kernel: commands out, responses in, an outcome at the end. Link errors are thrown into it and become outcomes. */

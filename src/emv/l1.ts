@@ -11,4 +11,5 @@ const L1_ERRORS: Readonly<Record<string, NonNullable<ErrorIndication["l1"]>>> = 
 };
 
 /** The kernel's name for a link error; undefined: not a link error, so throw it on. */
-export const l1Error = (error: unknown): ErrorIndication["l1"] => (isTapbenchError(error) ? L1_ERRORS[error.code] : undefined);
+export const l1Error = (error: unknown): ErrorIndication["l1"] =>
+  isTapbenchError(error) ? L1_ERRORS[error.code] : undefined;

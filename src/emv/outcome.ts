@@ -20,7 +20,13 @@ export interface UiRequest {
     | "see-phone"
     | "processing"
     | "clear";
-  readonly status: "not-ready" | "idle" | "ready-to-read" | "processing" | "card-read-successfully" | "processing-error";
+  readonly status:
+    | "not-ready"
+    | "idle"
+    | "ready-to-read"
+    | "processing"
+    | "card-read-successfully"
+    | "processing-error";
   readonly hold?: Nanos;
   /** First choice of the card's language preference, such as `en`. */
   readonly language?: string;
@@ -53,7 +59,9 @@ export interface ErrorIndication {
 }
 
 /** How offline data authentication ended, whatever the kernel then decided. */
-export type OdaResult = { readonly method: "none" } | { readonly method: "sda" | "dda" | "cda"; readonly status: "ok" | "failed" | "missing"; readonly reason?: string };
+export type OdaResult =
+  | { readonly method: "none" }
+  | { readonly method: "sda" | "dda" | "cda"; readonly status: "ok" | "failed" | "missing"; readonly reason?: string };
 
 /** What every finished read of a card leaves. */
 export interface Read {
@@ -75,9 +83,32 @@ export type KernelOutcome =
   | ({ readonly kind: "approved" } & Read)
   | ({ readonly kind: "declined" } & Read & { readonly error?: ErrorIndication })
   | ({ readonly kind: "online-request" } & Read)
-  | { readonly kind: "end-application"; readonly start?: Restart; readonly ui: UiRequest; readonly error: ErrorIndication; readonly discretionaryData: DataObjects; readonly removalTimeout?: Nanos }
-  | { readonly kind: "select-next"; readonly start: "C"; readonly error: ErrorIndication; readonly discretionaryData: DataObjects }
-  | { readonly kind: "try-again"; readonly start: "B"; readonly ui: UiRequest; readonly error: ErrorIndication; readonly discretionaryData: DataObjects }
-  | { readonly kind: "try-another-interface"; readonly ui: UiRequest; readonly error: ErrorIndication; readonly discretionaryData: DataObjects };
+  | {
+      readonly kind: "end-application";
+      readonly start?: Restart;
+      readonly ui: UiRequest;
+      readonly error: ErrorIndication;
+      readonly discretionaryData: DataObjects;
+      readonly removalTimeout?: Nanos;
+    }
+  | {
+      readonly kind: "select-next";
+      readonly start: "C";
+      readonly error: ErrorIndication;
+      readonly discretionaryData: DataObjects;
+    }
+  | {
+      readonly kind: "try-again";
+      readonly start: "B";
+      readonly ui: UiRequest;
+      readonly error: ErrorIndication;
+      readonly discretionaryData: DataObjects;
+    }
+  | {
+      readonly kind: "try-another-interface";
+      readonly ui: UiRequest;
+      readonly error: ErrorIndication;
+      readonly discretionaryData: DataObjects;
+    };
 
 export type OutcomeKind = KernelOutcome["kind"];

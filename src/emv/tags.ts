@@ -15,7 +15,15 @@ export interface TagInfo {
   readonly scope?: readonly string[];
 }
 
-type Row = readonly [tag: number, name: string, format: TagFormat, min: number, max: number, source: string, scope?: readonly string[]];
+type Row = readonly [
+  tag: number,
+  name: string,
+  format: TagFormat,
+  min: number,
+  max: number,
+  source: string,
+  scope?: readonly string[],
+];
 
 const B3 = "EMV 4.3 Book 3 Annex A";
 const B1 = "EMV 4.3 Book 1 12.2";
@@ -200,7 +208,14 @@ const ROWS: readonly Row[] = [
   [0x62, "FCP Template", "template", 0, 252, ISO],
 ];
 
-export const TAGS: readonly TagInfo[] = ROWS.map(([tag, name, format, min, max, source, scope]) => ({ tag, name, format, length: [min, max], source, ...(scope && { scope }) }));
+export const TAGS: readonly TagInfo[] = ROWS.map(([tag, name, format, min, max, source, scope]) => ({
+  tag,
+  name,
+  format,
+  length: [min, max],
+  source,
+  ...(scope && { scope }),
+}));
 
 const byTag = new Map<number, TagInfo[]>();
 for (const info of TAGS) byTag.set(info.tag, [...(byTag.get(info.tag) ?? []), info]);

@@ -1,6 +1,6 @@
 import { desKey, type DesKey } from "../crypto/des.js";
 import type { RsaPrivateKey } from "../crypto/rsa.js";
-import type { AuthorisationRequest, AuthorisationResponse, Authorise } from "../emv/acquirer.js";
+import type { Authorise } from "../emv/acquirer.js";
 import type { CaPublicKey } from "../emv/oda.js";
 import { createTestCa, type TestCa, type TestIssuer } from "../emv/test-ca.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";

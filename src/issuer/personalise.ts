@@ -86,7 +86,12 @@ const CARD_SFI = 4;
  * Device types of third party data (9F6E), as published acquirer guides list them: 01 phone, 02 key fob, 03 watch, 05 wristband. None is listed for
  * rings; they go as fobs. A kernel does not ask for another interface where the device has none.
  */
-const DEVICE_TYPES: Readonly<Record<DeviceProfile["form"], string>> = { phone: "01", ring: "02", watch: "03", band: "05" };
+const DEVICE_TYPES: Readonly<Record<DeviceProfile["form"], string>> = {
+  phone: "01",
+  ring: "02",
+  watch: "03",
+  band: "05",
+};
 
 const YEARS_AND_MONTHS = /^[0-9]{4}$/;
 

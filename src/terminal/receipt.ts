@@ -16,24 +16,24 @@ export interface Receipt {
   /** What the kernel said, whoever decided in the end. */
   readonly kernelOutcome: OutcomeKind;
   /** Where to go on, where the kernel wants that. */
-  readonly start?: Restart;
-  readonly error?: ErrorIndication;
+  readonly start?: Restart | undefined;
+  readonly error?: ErrorIndication | undefined;
   /** What the issuer said; absent: not asked. */
-  readonly issuer?: AuthorisationResponse;
-  readonly kernel?: string;
+  readonly issuer?: AuthorisationResponse | undefined;
+  readonly kernel?: string | undefined;
   /** Hex. */
-  readonly aid?: string;
-  readonly label?: string;
+  readonly aid?: string | undefined;
+  readonly label?: string | undefined;
   readonly amount: bigint;
   readonly currency: { readonly code: string; readonly exponent: number };
-  readonly cvm?: Cvm;
-  readonly oda?: OdaResult;
+  readonly cvm?: Cvm | undefined;
+  readonly oda?: OdaResult | undefined;
   /** First six and last four digits. */
-  readonly maskedPan?: string;
+  readonly maskedPan?: string | undefined;
   /** Application transaction counter. */
-  readonly atc?: number;
+  readonly atc?: number | undefined;
   /** Application cryptogram, hex. */
-  readonly cryptogram?: string;
+  readonly cryptogram?: string | undefined;
   /** Lines for people. */
   readonly text: readonly string[];
 }
@@ -46,26 +46,27 @@ export function receipt(
   issuer?: AuthorisationResponse,
 ): Receipt {
   const { outcome: kernelOutcome } = result;
-  const record = "dataRecord" in kernelOutcome ? kernelOutcome.dataRecord : undefined;
-  const maskedPan = record && panOf(record);
+  const read = "dataRecord" in kernelOutcome ? kernelOutcome : undefined;
+  const record = read?.dataRecord;
   const atc = record?.get(0x9f36);
   const cryptogram = record?.get(0x9f26);
   const { code, exponent } = profile.currency;
-  const made = {
+  const made: Omit<Receipt, "text"> = {
     outcome: finalOutcome(kernelOutcome, issuer),
     kernelOutcome: kernelOutcome.kind,
-    ...("start" in kernelOutcome && kernelOutcome.start && { start: kernelOutcome.start }),
-    ...("error" in kernelOutcome && kernelOutcome.error && { error: kernelOutcome.error }),
-    ...(issuer && { issuer }),
-    ...(result.kernel !== undefined && { kernel: result.kernel }),
-    ...(result.aid && { aid: hex(result.aid) }),
-    ...(result.label !== undefined && { label: result.label }),
+    start: "start" in kernelOutcome ? kernelOutcome.start : undefined,
+    error: "error" in kernelOutcome ? kernelOutcome.error : undefined,
+    issuer,
+    kernel: result.kernel,
+    aid: result.aid && hex(result.aid),
+    label: result.label,
     amount: transaction.amount,
     currency: { code, exponent },
-    ...("cvm" in kernelOutcome && { cvm: kernelOutcome.cvm, oda: kernelOutcome.oda }),
-    ...(maskedPan !== undefined && { maskedPan }),
-    ...(atc?.length === 2 && { atc: atc[0]! * 256 + atc[1]! }),
-    ...(cryptogram && { cryptogram: hex(cryptogram) }),
+    cvm: read?.cvm,
+    oda: read?.oda,
+    maskedPan: record && panOf(record),
+    atc: atc?.length === 2 ? atc[0]! * 256 + atc[1]! : undefined,
+    cryptogram: cryptogram && hex(cryptogram),
   };
   return { ...made, text: lines(profile, transaction, made) };
 }

@@ -23,7 +23,11 @@ export interface CardRead {
  *
  * @throws what activation throws: `iso14443/no-card`, `iso14443/no-answer`, ...
  */
-export function* readCard(reader: ReaderOptions, entry: EntryInput, observer?: TapObserver): Dialogue<Frame, Frame, CardRead> {
+export function* readCard(
+  reader: ReaderOptions,
+  entry: EntryInput,
+  observer?: TapObserver,
+): Dialogue<Frame, Frame, CardRead> {
   const card = yield* activateTypeA(reader);
 
   function* bytesOver(apdu: Uint8Array): Dialogue<Frame, Frame, Reply<Uint8Array>> {
@@ -36,7 +40,8 @@ export function* readCard(reader: ReaderOptions, entry: EntryInput, observer?: T
       finished?.(reply);
     }
   }
-  const commandOver = (command: CommandApdu): Dialogue<Frame, Frame, Reply<ResponseApdu>> => over(exchange(command), bytesOver);
+  const commandOver = (command: CommandApdu): Dialogue<Frame, Frame, Reply<ResponseApdu>> =>
+    over(exchange(command), bytesOver);
 
   const result = yield* over(entryPoint(entry), commandOver);
   const { outcome } = result;

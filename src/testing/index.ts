@@ -32,7 +32,8 @@ export const matchers = {
     const error = "error" in kernelOutcome && kernelOutcome.error ? ` ${JSON.stringify(kernelOutcome.error)}` : "";
     return {
       pass: report.outcome === outcome,
-      message: () => `the tap ended ${report.outcome}, not ${outcome}: kernel ${kernelOutcome.kind}${error}, issuer ${issuer?.reason ?? "not asked"}`,
+      message: () =>
+        `the tap ended ${report.outcome}, not ${outcome}: kernel ${kernelOutcome.kind}${error}, issuer ${issuer?.reason ?? "not asked"}`,
     };
   },
 };

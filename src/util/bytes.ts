@@ -23,16 +23,19 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Byte by byte exclusive or of two arrays of the same length. */
 export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (a.length !== b.length) throw utilError("length", "both sides of an exclusive or need the same length", { a: a.length, b: b.length });
+  if (a.length !== b.length)
+    throw utilError("length", "both sides of an exclusive or need the same length", { a: a.length, b: b.length });
   return a.map((byte, i) => byte ^ b[i]!);
 }
 
 export const u16be = (value: number): Uint8Array => Uint8Array.of((value >>> 8) & 0xff, value & 0xff);
-export const u32be = (value: number): Uint8Array => Uint8Array.of((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+export const u32be = (value: number): Uint8Array =>
+  Uint8Array.of((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 
 /** Big-endian unsigned integer of 0 to 6 bytes. */
 export function readUint(bytes: Uint8Array): number {
-  if (bytes.length > 6) throw utilError("length", "an integer of more than 6 bytes does not fit a number", { length: bytes.length });
+  if (bytes.length > 6)
+    throw utilError("length", "an integer of more than 6 bytes does not fit a number", { length: bytes.length });
   let value = 0;
   for (const byte of bytes) value = value * 256 + byte;
   return value;
@@ -49,7 +52,8 @@ export const hex = (bytes: Uint8Array): string => buffer(bytes).toString("hex").
  */
 export function unhex(text: string): Uint8Array {
   const compact = /\s/.test(text) ? text.replace(/\s+/g, "") : text;
-  if (compact.length % 2 !== 0) throw utilError("not-hex", "hex needs two digits a byte; one is missing or too many", { digits: compact.length });
+  if (compact.length % 2 !== 0)
+    throw utilError("not-hex", "hex needs two digits a byte; one is missing or too many", { digits: compact.length });
   const bad = compact.search(/[^0-9A-Fa-f]/);
   if (bad >= 0) throw utilError("not-hex", `'${compact[bad]}' is not a hex digit; use 0-9 and A-F`, { offset: bad });
   return Uint8Array.from(Buffer.from(compact, "hex"));
@@ -59,4 +63,7 @@ const encoder = new TextEncoder();
 /** One byte a character; for the ASCII names that card data holds. */
 export const ascii = (text: string): Uint8Array => encoder.encode(text);
 /** Bytes as Latin-1 text; what is not printable becomes a dot. */
-export const printable = (bytes: Uint8Array): string => buffer(bytes).toString("latin1").replace(/[^\x20-\x7e]/g, ".");
+export const printable = (bytes: Uint8Array): string =>
+  buffer(bytes)
+    .toString("latin1")
+    .replace(/[^\x20-\x7e]/g, ".");

@@ -37,7 +37,11 @@ export interface ConverseOptions {
  * Runs a dialogue on a real wire. On abort the signal's reason is thrown *into* the dialogue, which may take a few farewell turns;
  * then it is closed and the reason is thrown here, unless the dialogue ended by itself.
  */
-export async function converse<O, I, R>(dialogue: Dialogue<O, I, R>, link: Link<O, I>, options: ConverseOptions = {}): Promise<R> {
+export async function converse<O, I, R>(
+  dialogue: Dialogue<O, I, R>,
+  link: Link<O, I>,
+  options: ConverseOptions = {},
+): Promise<R> {
   let signal = options.signal;
   let turnsLeft = Infinity;
   let step = dialogue.next();

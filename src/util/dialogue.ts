@@ -34,14 +34,17 @@ export type Asking<Q, A, R> = Generator<Q, R, Reply<A>>;
 export interface Step<S, Out> {
   readonly state: S;
   readonly send: readonly { readonly out: Out; readonly after: Nanos }[];
-  readonly wakeIn?: Nanos;
+  readonly wakeIn?: Nanos | undefined;
 }
 
 /** Device side. `input` undefined: the time asked for with `wakeIn` has come. A new input cancels a pending wake. */
 export type Listener<S, In, Out> = (state: S, input: In | undefined, now: Nanos) => Step<S, Out>;
 
 /** Stacks a question-and-answer conversation on a layer that carries one exchange. Errors below surface above; `upper` is always closed. */
-export function* over<Q, A, O, I, R>(upper: Asking<Q, A, R>, carry: (question: Q) => Dialogue<O, I, Reply<A>>): Dialogue<O, I, R> {
+export function* over<Q, A, O, I, R>(
+  upper: Asking<Q, A, R>,
+  carry: (question: Q) => Dialogue<O, I, Reply<A>>,
+): Dialogue<O, I, R> {
   let step = upper.next();
   try {
     while (!step.done) {

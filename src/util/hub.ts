@@ -93,7 +93,12 @@ export class Hub<Out, In> {
         }
         signal?.throwIfAborted();
         if (unread.length === 0 && !this.#gone) await sleep(turn.within, signal);
-        if (overflow) throw utilError("link-overflow", "messages came faster than the conversation read them; raise its bound or read sooner", { bound });
+        if (overflow)
+          throw utilError(
+            "link-overflow",
+            "messages came faster than the conversation read them; raise its bound or read sooner",
+            { bound },
+          );
         const first = unread.shift();
         if (first) return { at: first.at, sentAt, got: first.message };
         if (this.#gone) throw this.#gone;

@@ -32,7 +32,8 @@ const utf8 = new TextEncoder();
 const BLOCK = 32;
 
 /** A generator from a seed that people can type. */
-export const seededRandom = (seed: string): Random => resumeRandom({ key: sha256(utf8.encode(`tapbench/random/${seed}`)), block: 0, used: BLOCK });
+export const seededRandom = (seed: string): Random =>
+  resumeRandom({ key: sha256(utf8.encode(`tapbench/random/${seed}`)), block: 0, used: BLOCK });
 
 /** A generator that goes on where `position` was taken. */
 export function resumeRandom(position: RandomPosition): Random {
@@ -56,7 +57,8 @@ export function resumeRandom(position: RandomPosition): Random {
       return out;
     },
     below(bound) {
-      if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 32) throw utilError("bad-bound", `there is no whole number from 0 to below ${bound}`, { bound });
+      if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 32)
+        throw utilError("bad-bound", `there is no whole number from 0 to below ${bound}`, { bound });
       const limit = 2 ** 32 - (2 ** 32 % bound); // reject the uneven tail, so that every value is as likely
       for (;;) {
         const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];

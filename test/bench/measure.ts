@@ -1,18 +1,23 @@
 import { performance } from "node:perf_hooks";
 
 const ROUNDS = 15;
+/** A tap runs a lot of code once: the compiler needs thousands of taps to settle. In slices. */
+const WARM_UP = 45;
 
 /**
  * Rates (a second) of several things, measured in turn, so that a machine whose speed drifts drifts for all of them. One warm-up round is not
  * counted. Each list has a rate a round.
  */
-export function alternate<K extends string>(work: Readonly<Record<K, () => void>>, seconds: number): Record<K, number[]> {
+export function alternate<K extends string>(
+  work: Readonly<Record<K, () => void>>,
+  seconds: number,
+): Record<K, number[]> {
   const names = Object.keys(work) as K[];
   const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>;
   const slice = (seconds * 1000) / ROUNDS;
   for (let round = -1; round < ROUNDS; round++)
     for (const name of names) {
-      const rate = rateOf(work[name], round < 0 ? slice * 4 : slice);
+      const rate = rateOf(work[name], round < 0 ? slice * WARM_UP : slice);
       if (round >= 0) rates[name].push(rate);
     }
   return rates;

@@ -8,7 +8,8 @@ import { mchipCryptogram } from "../../src/emv/cryptogram-versions.js";
 import { seededRandom } from "../../src/util/random.js";
 import { alternate, bytesAllocated, median } from "./measure.js";
 
-export const description = "taps in process, activation to authorisation: CDA and without, beside their cryptography alone";
+export const description =
+  "taps in process, activation to authorisation: CDA and without, beside their cryptography alone";
 
 /** A cent a tap: the account lasts. */
 const REQUEST = { amount: 1n, terminal: "shop" } as const;
@@ -18,7 +19,10 @@ export async function run({ seconds }: { seconds: number }) {
   const cda = await tapper(bench, "emu:band-s1?seed=1", "k2-credit");
   const plain = await tapper(bench, "emu:band-s1?seed=2", "k2-online");
   const crypto = cryptographyOfOneTap();
-  const rates = alternate({ cda: () => expectApproved(cda(), "cda"), plain: () => expectApproved(plain(), "none"), crypto }, seconds);
+  const rates = alternate(
+    { cda: () => expectApproved(cda(), "cda"), plain: () => expectApproved(plain(), "none"), crypto },
+    seconds,
+  );
   const one = cda();
   const figures = {
     tapsPerSecond: median(rates.cda),
@@ -46,7 +50,9 @@ async function tapper(bench: Bench, spec: string, card: string): Promise<() => T
 
 function expectApproved(report: TapReport, oda: string): void {
   if (report.outcome !== "approved" || report.oda !== oda || report.cryptogram?.verified !== true)
-    throw new Error(`a tap ended ${report.outcome}, ODA ${report.oda} (${report.issuer?.reason ?? "issuer not asked"})`);
+    throw new Error(
+      `a tap ended ${report.outcome}, ODA ${report.oda} (${report.issuer?.reason ?? "issuer not asked"})`,
+    );
 }
 
 /** What one CDA tap computes, and nothing else: CA 1984, issuer 1408, card 1408 bits, lengths as in the tap. */

@@ -2,7 +2,15 @@ import { parseBlock } from "../../src/protocols/iso14443/block.js";
 import { crcFrame, type Frame, type Rate } from "../../src/protocols/iso14443/frame.js";
 import { isoDepPoller } from "../../src/protocols/iso14443/isodep-poller.js";
 import { REQA, WUPA } from "../../src/protocols/iso14443/messages.js";
-import { activateIsoDep, activateTypeA, haltTypeA, requestTypeA, selectTypeA, type ActivatedCard, type ReaderOptions } from "../../src/protocols/iso14443/poller.js";
+import {
+  activateIsoDep,
+  activateTypeA,
+  haltTypeA,
+  requestTypeA,
+  selectTypeA,
+  type ActivatedCard,
+  type ReaderOptions,
+} from "../../src/protocols/iso14443/poller.js";
 import { FRAME_SIZES } from "../../src/protocols/iso14443/timing.js";
 import { hex, unhex } from "../../src/util/bytes.js";
 import type { Dialogue } from "../../src/util/dialogue.js";
@@ -26,7 +34,8 @@ async function activated(field: FieldUnderTest, reader: Partial<ReaderOptions> =
   return field.converse(activateTypeA({ ...READER, ...reader }));
 }
 
-const answerTo = async (field: FieldUnderTest, card: ActivatedCard): Promise<string> => hex((await field.converse(card.link.exchange(SELECT_PPSE))).answer);
+const answerTo = async (field: FieldUnderTest, card: ActivatedCard): Promise<string> =>
+  hex((await field.converse(card.link.exchange(SELECT_PPSE))).answer);
 
 /** One frame there and back, whatever it is. */
 function* once(out: Frame, within: number): Dialogue<Frame, Frame, Frame | undefined> {
@@ -65,7 +74,10 @@ export const contactless: readonly Case<FieldUnderTest>[] = [
       const whole = await answerTo(field, card);
       const again = await field.converse(once(crcFrame(unhex("B2")), card.parameters.fwt));
       const block = again && parseBlock(again);
-      expect(block?.kind === "I" && block.number === 0 && hex(block.inf) === whole, "R(NAK) did not bring the block back");
+      expect(
+        block?.kind === "I" && block.number === 0 && hex(block.inf) === whole,
+        "R(NAK) did not bring the block back",
+      );
     },
   },
   {
@@ -86,7 +98,10 @@ export const contactless: readonly Case<FieldUnderTest>[] = [
       const good = crcFrame(Uint8Array.of(0x02, ...SELECT_PPSE));
       const bytes = good.bytes.slice();
       bytes[3]! ^= 0x10;
-      expect((await field.converse(once({ ...good, bytes }, card.parameters.fwt))) === undefined, "a damaged block was answered");
+      expect(
+        (await field.converse(once({ ...good, bytes }, card.parameters.fwt))) === undefined,
+        "a damaged block was answered",
+      );
       expect((await answerTo(field, card)).endsWith("9000"), "and then the card was lost");
     },
   },
@@ -117,7 +132,8 @@ export const contactless: readonly Case<FieldUnderTest>[] = [
     source: "ISO/IEC 14443-4 5.1, 7.5.2",
     async run(field) {
       const whole = await answerTo(field, await activated(field));
-      for (const fsdi of FRAME_SIZES.keys()) expect((await answerTo(field, await activated(field, { fsdi }))) === whole, `FSDI ${fsdi}: another answer`);
+      for (const fsdi of FRAME_SIZES.keys())
+        expect((await answerTo(field, await activated(field, { fsdi }))) === whole, `FSDI ${fsdi}: another answer`);
     },
   },
   {
@@ -150,7 +166,9 @@ export const contactless: readonly Case<FieldUnderTest>[] = [
     async run(field) {
       await field.reset();
       let ignored = false;
-      await field.converse(activateIsoDep({ atqa: 0, uid: unhex("08000000"), sak: 0x20 }, { ...READER, retries: 0 })).catch(() => (ignored = true));
+      await field
+        .converse(activateIsoDep({ atqa: 0, uid: unhex("08000000"), sak: 0x20 }, { ...READER, retries: 0 }))
+        .catch(() => (ignored = true));
       expect(ignored, "an idle card answered RATS");
     },
   },

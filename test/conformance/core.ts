@@ -1,5 +1,10 @@
 import { findTlv, parseTlv, valueOf, type Tlv } from "../../src/codec/tlv.js";
-import { decodeResponse, encodeCommand, type CommandApdu, type ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
+import {
+  decodeResponse,
+  encodeCommand,
+  type CommandApdu,
+  type ResponseApdu,
+} from "../../src/protocols/iso7816/apdu.js";
 import { exchange } from "../../src/protocols/iso7816/poller.js";
 import { ascii, hex, NO_BYTES, unhex } from "../../src/util/bytes.js";
 
@@ -33,7 +38,8 @@ export function expect(condition: boolean, what: string): asserts condition {
 
 const PPSE = ascii("2PAY.SYS.DDF01");
 
-const raw = async (card: ElementUnderTest, apdu: string): Promise<ResponseApdu> => decodeResponse(await card.transmit(unhex(apdu)));
+const raw = async (card: ElementUnderTest, apdu: string): Promise<ResponseApdu> =>
+  decodeResponse(await card.transmit(unhex(apdu)));
 
 /** A command to its final answer: GET RESPONSE and wrong Le are followed. */
 export async function send(card: ElementUnderTest, command: CommandApdu): Promise<ResponseApdu> {
@@ -43,8 +49,22 @@ export async function send(card: ElementUnderTest, command: CommandApdu): Promis
   return step.value.answer;
 }
 
-const select = (name: Uint8Array, more: Partial<CommandApdu> = {}): CommandApdu => ({ cla: 0, ins: 0xa4, p1: 4, p2: 0, data: name, le: 256, ...more });
-const readRecord = (sfi: number, record: number, le = 256): CommandApdu => ({ cla: 0, ins: 0xb2, p1: record, p2: (sfi << 3) | 4, le });
+const select = (name: Uint8Array, more: Partial<CommandApdu> = {}): CommandApdu => ({
+  cla: 0,
+  ins: 0xa4,
+  p1: 4,
+  p2: 0,
+  data: name,
+  le: 256,
+  ...more,
+});
+const readRecord = (sfi: number, record: number, le = 256): CommandApdu => ({
+  cla: 0,
+  ins: 0xb2,
+  p1: record,
+  p2: (sfi << 3) | 4,
+  le,
+});
 
 async function ok(card: ElementUnderTest, command: CommandApdu, what: string): Promise<Uint8Array> {
   const { data, sw } = await send(card, command);
@@ -66,7 +86,9 @@ async function processingOptions(card: ElementUnderTest): Promise<readonly Tlv[]
   const fci = parseTlv(await ok(card, select(aid), "SELECT AID"));
   const pdol = findTlv(fci, 0x6f, 0xa5, 0x9f38)?.value ?? NO_BYTES;
   expect(pdol.length === 0, "this script knows cards without PDOL only");
-  return parseTlv(await ok(card, { cla: 0x80, ins: 0xa8, p1: 0, p2: 0, data: unhex("8300"), le: 256 }, "GET PROCESSING OPTIONS"));
+  return parseTlv(
+    await ok(card, { cla: 0x80, ins: 0xa8, p1: 0, p2: 0, data: unhex("8300"), le: 256 }, "GET PROCESSING OPTIONS"),
+  );
 }
 
 interface FileEntry {
@@ -75,7 +97,12 @@ interface FileEntry {
   readonly last: number;
 }
 
-const locator = (afl: Uint8Array): FileEntry[] => Array.from({ length: afl.length / 4 }, (_, i) => ({ sfi: afl[4 * i]! >> 3, first: afl[4 * i + 1]!, last: afl[4 * i + 2]! }));
+const locator = (afl: Uint8Array): FileEntry[] =>
+  Array.from({ length: afl.length / 4 }, (_, i) => ({
+    sfi: afl[4 * i]! >> 3,
+    first: afl[4 * i + 1]!,
+    last: afl[4 * i + 2]!,
+  }));
 
 export const core: readonly Case<ElementUnderTest>[] = [
   {
@@ -126,7 +153,9 @@ export const core: readonly Case<ElementUnderTest>[] = [
       expect(valueOf(options, 0x77, 0x82).length === 2, "no AIP");
       for (const { sfi, first, last } of locator(afl))
         for (let record = first; record <= last; record++) {
-          const [template, ...more] = parseTlv(await ok(card, readRecord(sfi, record), `record ${record} of file ${sfi}`));
+          const [template, ...more] = parseTlv(
+            await ok(card, readRecord(sfi, record), `record ${record} of file ${sfi}`),
+          );
           expect(template?.tag === 0x70 && more.length === 0, "a record is one template 70");
         }
     },
@@ -148,7 +177,10 @@ export const core: readonly Case<ElementUnderTest>[] = [
       const whole = await ok(card, readRecord(sfi, first), "READ RECORD");
       const short = decodeResponse(await card.transmit(encodeCommand(readRecord(sfi, first, 1))));
       expect(short.sw >> 8 === 0x6c && (short.sw & 0xff) === (whole.length & 0xff), "6C and the length expected");
-      expect(hex(await ok(card, readRecord(sfi, first, whole.length), "READ RECORD")) === hex(whole), "another answer than before");
+      expect(
+        hex(await ok(card, readRecord(sfi, first, whole.length), "READ RECORD")) === hex(whole),
+        "another answer than before",
+      );
     },
   },
   {
@@ -177,7 +209,10 @@ export const core: readonly Case<ElementUnderTest>[] = [
       const whole = await ok(card, select(PPSE), "SELECT PPSE");
       const first = await send(card, { cla: 0x10, ins: 0xa4, p1: 4, p2: 0, data: PPSE.subarray(0, 5) });
       expect(first.sw === 0x9000 && first.data.length === 0, "the first part is answered 9000");
-      expect(hex(await ok(card, select(PPSE.subarray(5)), "the last part")) === hex(whole), "another answer than unchained");
+      expect(
+        hex(await ok(card, select(PPSE.subarray(5)), "the last part")) === hex(whole),
+        "another answer than unchained",
+      );
     },
   },
   {
@@ -218,4 +253,3 @@ export const core: readonly Case<ElementUnderTest>[] = [
     },
   },
 ];
-

@@ -80,7 +80,7 @@ describe.each(COMMANDS)("%s", (command, broken, answers) => {
     const usual = await tap();
     const wtx = (): number =>
       trace.records.filter(
-        (record) => record.layer === "frame" && record.from === "picc" && /^F2/.test(hex(record.bytes)),
+        (record) => record.layer === "frame" && record.from === "picc" && hex(record.bytes).startsWith("F2"),
       ).length;
     const late = await tap(`delay:500ms@in:${command}`);
     expect(told(late)).toBe("approved online-request 9");

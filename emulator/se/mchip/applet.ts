@@ -9,7 +9,16 @@ import { SW } from "../../../src/protocols/iso7816/status.js";
 import { concat, NO_BYTES, readUint, u16be, u32be } from "../../../src/util/bytes.js";
 import { applet, type AppletContext, type AppletStep } from "../applet.js";
 import { INS_STORE_DATA, NO_PERSONALISATION, storeData, type PersonalisationState } from "../personalisation.js";
-import { acceptDgi, DGI, forgetMchipData, mchipData, OWN, readPersonalisation, recordDgi, type MchipData } from "./data.js";
+import {
+  acceptDgi,
+  DGI,
+  forgetMchipData,
+  mchipData,
+  OWN,
+  readPersonalisation,
+  recordDgi,
+  type MchipData,
+} from "./data.js";
 import { CID, decide, type CryptogramType } from "./risk.js";
 
 /** Volatile: gone when the field goes. */
@@ -19,7 +28,12 @@ interface MchipState {
   readonly open?: { readonly atc: Uint8Array; readonly pdolData: Uint8Array };
 }
 
-type Handler = (context: AppletContext, state: MchipState, command: CommandApdu, data: MchipData) => AppletStep<MchipState>;
+type Handler = (
+  context: AppletContext,
+  state: MchipState,
+  command: CommandApdu,
+  data: MchipData,
+) => AppletStep<MchipState>;
 
 const INITIAL: MchipState = { personalisation: NO_PERSONALISATION };
 const ATC_LIMIT = 0xffff;
@@ -27,7 +41,10 @@ const P1_CDA = 0x10;
 const MAX_U32 = 0xffff_ffff;
 
 const say = (state: MchipState, sw: number): AppletStep<MchipState> => ({ state, response: status(sw) });
-const answer = (state: MchipState, data: Uint8Array): AppletStep<MchipState> => ({ state, response: { data, sw: SW.ok } });
+const answer = (state: MchipState, data: Uint8Array): AppletStep<MchipState> => ({
+  state,
+  response: { data, sw: SW.ok },
+});
 
 /** GET PROCESSING OPTIONS (EMV 4.3 Book 3 6.5.8). The ATC is counted up, for good, before anything is answered. */
 const getProcessingOptions: Handler = ({ storage }, state, { p1, p2, data: field = NO_BYTES }, card) => {
@@ -38,7 +55,10 @@ const getProcessingOptions: Handler = ({ storage }, state, { p1, p2, data: field
   const atc = storage.counter(OWN.atc) + 1;
   if (atc > ATC_LIMIT) return say(state, SW.conditionsOfUse);
   storage.writeCounter(OWN.atc, atc);
-  return answer({ ...state, open: { atc: u16be(atc), pdolData: field.subarray(2) } }, tlv(0x77, card.processingOptions));
+  return answer(
+    { ...state, open: { atc: u16be(atc), pdolData: field.subarray(2) } },
+    tlv(0x77, card.processingOptions),
+  );
 };
 
 /** READ RECORD (EMV 4.3 Book 3 6.5.11). */
@@ -77,14 +97,26 @@ const generateAc: Handler = (context, state, { p1, p2, data: field = NO_BYTES },
     holderVerified: context.holderVerified,
     offlineInRow,
   });
-  const counters = MchipCounters.encode({ lastOnlineAtc: 0, offlineInRow: Math.min(offlineInRow, 0xff), offlineAmount: offlineAmount(context), end: 0xff });
+  const counters = MchipCounters.encode({
+    lastOnlineAtc: 0,
+    offlineInRow: Math.min(offlineInRow, 0xff),
+    offlineAmount: offlineAmount(context),
+    end: 0xff,
+  });
   // Counted before the TC exists: a cut here costs the cardholder a try, not the issuer a payment.
   if (type === CID.tc) countOffline(context, offlineInRow, terminal.get(0x9f02));
 
   const signs = cda && type !== CID.aac;
   const number = signs ? context.random.bytes(8) : NO_BYTES;
-  const iad = MchipIad.encode({ keyIndex: card.keyIndex, cvn: card.cvn, cvr, dac: signs ? number.subarray(0, 2) : new Uint8Array(2), counters });
-  const valueOf = (tag: number): Uint8Array | undefined => (tag === 0x82 ? card.aip : tag === 0x9f36 ? open.atc : tag === 0x9f10 ? iad : terminal.get(tag));
+  const iad = MchipIad.encode({
+    keyIndex: card.keyIndex,
+    cvn: card.cvn,
+    cvr,
+    dac: signs ? number.subarray(0, 2) : new Uint8Array(2),
+    counters,
+  });
+  const valueOf = (tag: number): Uint8Array | undefined =>
+    tag === 0x82 ? card.aip : tag === 0x9f36 ? open.atc : tag === 0x9f10 ? iad : terminal.get(tag);
   const un = terminal.get(0x9f37) ?? new Uint8Array(4);
   context.spend({ symmetric: 2 });
   const ac = card.recipe.cryptogram(card.recipe.sessionKey(card.key, open.atc, un), card.recipe.data(valueOf));
@@ -138,11 +170,16 @@ export const mchip = applet<MchipState>({
   },
 });
 
-function personalise(context: AppletContext, state: MchipState, command: CommandApdu): { state: MchipState; response: ResponseApdu } {
+function personalise(
+  context: AppletContext,
+  state: MchipState,
+  command: CommandApdu,
+): { state: MchipState; response: ResponseApdu } {
   if ((command.cla & 0xfc) !== 0x80) return say(state, SW.classNotSupported);
   const step = storeData(context, state.personalisation, command, acceptDgi, (dgis) => {
     const { storage } = context;
-    if (!readPersonalisation((dgi) => dgis.get(dgi) ?? storage.get(dgi), new Set([...dgis.keys(), ...storage.ids]))) return SW.wrongData;
+    if (!readPersonalisation((dgi) => dgis.get(dgi) ?? storage.get(dgi), new Set([...dgis.keys(), ...storage.ids])))
+      return SW.wrongData;
     // Counters of a new card start at zero; an existing ATC never goes back.
     for (const counter of [OWN.atc, OWN.offlineInRow]) if (!storage.get(counter)) storage.setCounter(counter, 0);
     return SW.ok;

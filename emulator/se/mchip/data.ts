@@ -65,7 +65,10 @@ export function acceptDgi(dgi: number, value: Uint8Array): number {
 }
 
 /** Takes a personalisation apart; undefined where something is missing or does not fit together. */
-export function readPersonalisation(get: (dgi: number) => Uint8Array | undefined, ids: Iterable<number>): MchipData | undefined {
+export function readPersonalisation(
+  get: (dgi: number) => Uint8Array | undefined,
+  ids: Iterable<number>,
+): MchipData | undefined {
   const fci = get(DGI.fci);
   const processingOptions = get(DGI.processingOptions);
   const keys = get(DGI.keys);
@@ -108,7 +111,9 @@ const CVNS: readonly number[] = [0x10, 0x11, 0x14, 0x15];
 const isCvn = (value: number): value is Cvn => CVNS.includes(value);
 
 const keysMatch = (keys: Uint8Array, checkValues: Uint8Array): boolean =>
-  [0, 1, 2].every((i) => equalBytes(keyCheckValue(keys.subarray(16 * i, 16 * i + 16)), checkValues.subarray(3 * i, 3 * i + 3)));
+  [0, 1, 2].every((i) =>
+    equalBytes(keyCheckValue(keys.subarray(16 * i, 16 * i + 16)), checkValues.subarray(3 * i, 3 * i + 3)),
+  );
 
 /** The data of an instance, worked out once for as long as its personalisation stays the same. */
 export function mchipData(storage: AppletStorage): MchipData | undefined {

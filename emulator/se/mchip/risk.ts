@@ -40,8 +40,18 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
     MchipCvr.encode({
       ...EMPTY_CVR,
       results: { ...EMPTY_CVR.results, secondAc: AC_NOT_REQUESTED, firstAc },
-      functions: { ...EMPTY_CVR.functions, cdaInFirst: cda ? 1 : 0, onDeviceSupported: onDevice ? 1 : 0, onDeviceSuccessful: input.holderVerified ? 1 : 0 },
-      pin: { ...EMPTY_CVR.pin, international: domestic ? 0 : 1, domestic: domestic ? 1 : 0, wronglyBelievedVerified: believedVerified && !input.holderVerified ? 1 : 0 },
+      functions: {
+        ...EMPTY_CVR.functions,
+        cdaInFirst: cda ? 1 : 0,
+        onDeviceSupported: onDevice ? 1 : 0,
+        onDeviceSuccessful: input.holderVerified ? 1 : 0,
+      },
+      pin: {
+        ...EMPTY_CVR.pin,
+        international: domestic ? 0 : 1,
+        domestic: domestic ? 1 : 0,
+        wronglyBelievedVerified: believedVerified && !input.holderVerified ? 1 : 0,
+      },
       limits: {
         ...EMPTY_CVR.limits,
         lowerConsecutive: input.offlineInRow + 1 > data.offlineLimits.lower ? 1 : 0,
@@ -49,9 +59,14 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
       },
     });
 
-  const before = facts(AC_OF[input.asked], false);
+  const signs = (type: CryptogramType): boolean => input.cda && type !== CID.aac; // an AAC is never signed (Book C-2: CDA is for TC and ARQC)
+  const before = facts(AC_OF[input.asked], signs(input.asked));
   const meets = (actionCode: Uint8Array): boolean => actionCode.some((byte, i) => (byte & before[3 + i]!) !== 0);
-  const type = input.asked === CID.aac || meets(decline) ? CID.aac : input.asked === CID.tc && meets(online) ? CID.arqc : input.asked;
-  // An AAC is never signed (Book C-2: CDA is for TC and ARQC).
-  return { type, cvr: facts(AC_OF[type], input.cda && type !== CID.aac) };
+  const type =
+    input.asked === CID.aac || meets(decline)
+      ? CID.aac
+      : input.asked === CID.tc && meets(online)
+        ? CID.arqc
+        : input.asked;
+  return { type, cvr: type === input.asked ? before : facts(AC_OF[type], signs(type)) };
 }

@@ -1,99 +1,21 @@
-import type { Command } from "commander";
 import type { Bench, ProvisionReport } from "../../bench/bench.js";
 import type { TapReport } from "../../bench/emulated-tap.js";
-import type { MemoryTrace } from "../../trace/memory.js";
-import { examples, outputOf, type Context } from "../context.js";
-import { EXIT, type Output } from "../output.js";
+import { renderWaterfall, waterfall } from "../../inspect/waterfall.js";
+import { testRange } from "../../issuer/pan.js";
+import { currency } from "../../profiles/currencies.js";
+import { loadProfile } from "../../profiles/load.js";
+import { writeTraceFile } from "../../trace/file.js";
+import { configurationHash } from "../../trace/header.js";
+import { memoryTrace, type MemoryTrace } from "../../trace/memory.js";
+import { formatNanos } from "../../util/time.js";
+import { amountOf, dateOf } from "../arguments.js";
+import { outputOf, type Context } from "../context.js";
+import { EXIT, type ExitCode, type Output } from "../output.js";
+import { TAP_DEFAULTS, type TapOptions } from "../tap-options.js";
 
-interface TapOptions {
-  readonly seed?: string;
-  readonly at?: string;
-  readonly terminal: string;
-  readonly fault?: readonly string[];
-  readonly card: string;
-  readonly amount: string;
-  readonly currency?: string;
-  readonly trace: string;
-  readonly revealTestData?: boolean;
-  readonly json?: boolean;
-}
-
-const DEMO_DEVICE = "emu:band-s1";
-const DEFAULTS: Readonly<Partial<Record<keyof TapOptions, string>>> &
-  Pick<TapOptions, "terminal" | "card" | "amount" | "trace"> = {
-  terminal: "shop",
-  card: "k2-credit",
-  amount: "12.50",
-  trace: "./tapbench-trace.jsonl",
-};
-
-const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-
-const withTapOptions = (command: Command): Command =>
-  command
-    .option("--seed <text>", "repeat a run: the same seed gives the same bytes")
-    .option("--at <date>", "day and time of the tap, UTC: 2026-03-01 or 2026-03-01T12:30:00Z")
-    .option("--terminal <name|file>", "terminal profile", DEFAULTS.terminal)
-    .option("--card <name|file>", "card profile, provisioned before the tap", DEFAULTS.card)
-    .option("--amount <amount>", "amount to pay", DEFAULTS.amount)
-    .option("--currency <code>", "currency of the amount; default: the terminal's")
-    .option("--fault <what@where>", "break something on purpose (repeatable)", collect)
-    .option("--trace <file>", "where the trace goes", DEFAULTS.trace)
-    .option("--reveal-test-data", "leave test account numbers readable in the trace, so that it can be verified")
-    .option("--json", "print one JSON document");
-
-/** `tapbench demo` */
-export function demoCommand(program: Command, context: Context): void {
-  const command = withTapOptions(
-    program
-      .command("demo")
-      .summary("provision into an emulated band, tap, authorise, show where the time went")
-      .description(
-        "Provisions a tokenised card into an emulated band, taps it on a terminal, has the issuer authorise the payment, and shows where each millisecond went.",
-      ),
-  ).action(async (options: TapOptions) => {
-    context.exitCode = await payment(DEMO_DEVICE, options, context, true);
-  });
-  examples(
-    command,
-    "tapbench demo",
-    "tapbench demo --seed 7 --json",
-    "tapbench demo --amount 80 --terminal shop --reveal-test-data",
-  );
-}
-
-/** `tapbench tap <device>` */
-export function tapCommand(program: Command, context: Context): void {
-  const command = withTapOptions(
-    program
-      .command("tap")
-      .summary("one payment")
-      .description(
-        "Makes one payment with a device. An emulated device is new and gets a card before the tap. Exit code 3 when it is not approved.",
-      )
-      .argument("<device>", "what to tap, such as emu:band-s1 (see tapbench devices)"),
-  ).action(async (device: string, options: TapOptions) => {
-    context.exitCode = await payment(device, options, context, false);
-  });
-  examples(
-    command,
-    "tapbench tap emu:band-s1 --amount 12.50 --currency EUR",
-    "tapbench tap emu:watch-w1 --seed 7 --at 2026-03-01 --json",
-    "tapbench tap emu:band-s1 --fault field-loss@before:gpo --fault noise:2@in:generate-ac",
-  );
-}
-
-async function payment(
-  spec: string,
-  options: TapOptions,
-  context: Context,
-  demo: boolean,
-): Promise<Context["exitCode"]> {
-  const output = await outputOf(context, options);
-  const { loadProfile } = await import("../../profiles/load.js");
-  const { currency } = await import("../../profiles/currencies.js");
-  const { amountOf, dateOf } = await import("../arguments.js");
-  const { memoryTrace } = await import("../../trace/memory.js");
+/** `tapbench tap <device>`, and `tapbench demo`, which prints less with `--json`. */
+export async function payment(spec: string, options: TapOptions, context: Context, demo: boolean): Promise<ExitCode> {
+  const output = outputOf(context, options);
 
   const terminal = await loadProfile("terminal", options.terminal);
   const money = options.currency === undefined ? terminal.currency : currency(options.currency);
@@ -137,7 +59,7 @@ async function payment(
   const masked = await write();
   const command = repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed);
   output.document(documentOf(report, options.trace, demo ? undefined : bench));
-  await show(output, {
+  show(output, {
     spec,
     provisioned,
     report,
@@ -153,7 +75,7 @@ async function payment(
 /** The command line that gives the same bytes again: options that were left out keep their defaults. */
 function repeatCommand(verb: string, options: TapOptions, seed: string): string {
   const given = (["at", "terminal", "card", "amount", "currency"] as const).filter(
-    (name) => options[name] !== DEFAULTS[name],
+    (name) => options[name] !== TAP_DEFAULTS[name],
   );
   const parts = [
     ["seed", seed],
@@ -177,9 +99,6 @@ async function writeTrace(
   { configuration, ...identity }: RunIdentity,
   tracer: MemoryTrace,
 ): Promise<boolean> {
-  const { writeTraceFile } = await import("../../trace/file.js");
-  const { configurationHash } = await import("../../trace/header.js");
-  const { testRange } = await import("../../issuer/pan.js");
   const reveal = options.revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {};
   const header = await writeTraceFile(
     options.trace,
@@ -229,10 +148,8 @@ interface Shown {
   readonly records: MemoryTrace["records"];
 }
 
-async function show(output: Output, shown: Shown): Promise<void> {
+function show(output: Output, shown: Shown): void {
   if (output.json) return;
-  const { renderWaterfall, waterfall } = await import("../../inspect/waterfall.js");
-  const { formatNanos } = await import("../../util/time.js");
   const { paint } = output;
   const { provisioned, report } = shown;
   const approved = report.outcome === "approved";

@@ -1,10 +1,14 @@
-import type { Command } from "commander";
 import type { CaKeys } from "../../emv/oda.js";
 import type { Exchange } from "../../inspect/exchanges.js";
-import type { Verification } from "../../inspect/verify.js";
-import type { ReadTrace } from "../../trace/reader.js";
-import { examples, outputOf, type Context } from "../context.js";
-import { errorDocument, EXIT, reportError, type Output } from "../output.js";
+import { importTap, looksLikeTap } from "../../inspect/import-taps.js";
+import { renderTraceHeader, renderTranscript, transcribe, transcribeExchanges } from "../../inspect/transcript.js";
+import { LINKS, verifyExchanges, verifyTrace, type Verification } from "../../inspect/verify.js";
+import { renderWaterfall, waterfall, waterfallSvg } from "../../inspect/waterfall.js";
+import { caKeyLookup, loadCaKeys } from "../../profiles/ca-keys.js";
+import { readTrace, type ReadTrace } from "../../trace/reader.js";
+import { outputOf, type Context } from "../context.js";
+import { readInput, writeText } from "../files.js";
+import { errorDocument, EXIT, reportError, type ExitCode, type Output } from "../output.js";
 
 interface ShowOptions {
   readonly svg?: string;
@@ -17,74 +21,23 @@ interface VerifyOptions {
   readonly json?: boolean;
 }
 
-/** `tapbench trace show|verify <file>` */
-export function traceCommand(program: Command, context: Context): void {
-  const trace = program
-    .command("trace")
-    .summary("read traces and recorded taps")
-    .description("Reads traces that tapbench wrote, and recorded taps in JSON.");
-
-  const show = trace
-    .command("show")
-    .summary("the whole trace as a tree, and where the time went")
-    .description(
-      "Shows activation, every command with its decoded answer, every decision, and a waterfall of the times.",
-    )
-    .argument("<file>", "a trace, a recorded tap, or - for standard input")
-    .option("--svg <file>", "write the waterfall as an SVG picture, too")
-    .option("--frames", "list the frames inside exchanges")
-    .option("--json", "print one JSON document")
-    .action(async (file: string, options: ShowOptions) => {
-      context.exitCode = await showTrace(file, options, context);
-    });
-  examples(show, "tapbench trace show tapbench-trace.jsonl", "tapbench trace show --svg tap.svg tapbench-trace.jsonl");
-
-  const verify = trace
-    .command("verify")
-    .summary("check the card's certificates and signature again")
-    .description(
-      "Checks issuer certificate, card certificate, signed dynamic data and transaction data hash of the last tap in the file, and names the first link that does not hold. Exit code 3 when one does not.",
-    )
-    .argument("<file>", "a recorded tap, a trace with its test data shown, or - for standard input")
-    .option(
-      "--ca-keys <file>",
-      "CA public keys, besides the published ones that come with tapbench (repeatable)",
-      collect,
-    )
-    .option("--json", "print one JSON document")
-    .action(async (file: string, options: VerifyOptions) => {
-      context.exitCode = await verifyFile(file, options, context);
-    });
-  examples(
-    verify,
-    "tapbench trace verify recorded-tap.json",
-    "tapbench trace verify --ca-keys capk.json --json recorded-tap.json",
-  );
-}
-
-const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-
 type Content =
   | { readonly kind: "trace"; readonly trace: ReadTrace }
   | { readonly kind: "tap"; readonly name: string; readonly exchanges: readonly Exchange[] };
 
 /** Tells a trace of ours from a recorded tap by what is in it. */
 async function readContent(file: string, context: Context): Promise<Content> {
-  const { readInput } = await import("../files.js");
   const bytes = await readInput(file, context.io);
-  const { importTap, looksLikeTap } = await import("../../inspect/import-taps.js");
   const start = Buffer.from(bytes.subarray(0, 1 << 20)).toString("utf8");
   if (looksLikeTap(start) && !start.slice(0, 200).includes("tapbench-trace"))
     return { kind: "tap", ...importTap(Buffer.from(bytes).toString("utf8")) };
-  const { readTrace } = await import("../../trace/reader.js");
   return { kind: "trace", trace: readTrace(bytes) };
 }
 
-async function showTrace(file: string, options: ShowOptions, context: Context): Promise<Context["exitCode"]> {
-  const output = await outputOf(context, options);
+/** `tapbench trace show <file>` */
+export async function showTrace(file: string, options: ShowOptions, context: Context): Promise<ExitCode> {
+  const output = outputOf(context, options);
   const content = await readContent(file, context);
-  const { renderTraceHeader, renderTranscript, transcribe, transcribeExchanges } =
-    await import("../../inspect/transcript.js");
   if (content.kind === "tap") {
     const entries = transcribeExchanges(content.exchanges);
     if (options.svg !== undefined) output.note("a recorded tap has no times, so there is no waterfall to draw");
@@ -97,7 +50,6 @@ async function showTrace(file: string, options: ShowOptions, context: Context): 
     return EXIT.ok;
   }
   const { header, records, problem, skipped } = content.trace;
-  const { renderWaterfall, waterfall, waterfallSvg } = await import("../../inspect/waterfall.js");
   const entries = transcribe(records, { frames: options.frames === true });
   const times = waterfall(records);
   output.lines([
@@ -110,7 +62,6 @@ async function showTrace(file: string, options: ShowOptions, context: Context): 
   output.document({ header, entries, waterfall: times, ...(problem && { error: errorDocument(problem) }) });
   if (skipped > 0) output.note(`${skipped} lines of a newer version were left out; update tapbench to see them`);
   if (options.svg !== undefined) {
-    const { writeText } = await import("../files.js");
     await writeText(options.svg, waterfallSvg(times));
     output.lines([`picture in ${options.svg}`]);
   }
@@ -118,11 +69,10 @@ async function showTrace(file: string, options: ShowOptions, context: Context): 
   return output.json ? EXIT.usage : reportError(context.io, false, problem);
 }
 
-async function verifyFile(file: string, options: VerifyOptions, context: Context): Promise<Context["exitCode"]> {
-  const output = await outputOf(context, options);
+/** `tapbench trace verify <file>` */
+export async function verifyFile(file: string, options: VerifyOptions, context: Context): Promise<ExitCode> {
+  const output = outputOf(context, options);
   const content = await readContent(file, context);
-  const { verifyExchanges, verifyTrace } = await import("../../inspect/verify.js");
-  const { caKeyLookup, loadCaKeys } = await import("../../profiles/ca-keys.js");
   const sets = await Promise.all([
     ...(options.caKeys ?? []).map((name) => loadCaKeys(asFile(name))),
     loadCaKeys("published"),
@@ -137,7 +87,7 @@ async function verifyFile(file: string, options: VerifyOptions, context: Context
     result = verifyTrace(header, records, (rid, index) => given(rid, index) ?? test?.(rid, index));
   }
   output.document(result);
-  output.lines(await renderVerification(result, output));
+  output.lines(renderVerification(result, output));
   return result.ok ? EXIT.ok : EXIT.no;
 }
 
@@ -151,8 +101,7 @@ async function testKeys(seed: string, context: Context): Promise<CaKeys> {
 const asFile = (name: string): string =>
   /[/\\]|\.(ya?ml|json)$/i.test(name) || name === "published" ? name : `./${name}`;
 
-async function renderVerification(result: Verification, { paint }: Output): Promise<string[]> {
-  const { LINKS } = await import("../../inspect/verify.js");
+function renderVerification(result: Verification, { paint }: Output): string[] {
   const titles = {
     issuerCertificate: "issuer certificate",
     cardCertificate: "card certificate",

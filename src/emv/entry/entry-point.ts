@@ -31,7 +31,7 @@ export interface EntryInput {
   /** Without the directory: SELECT this application at once. */
   readonly preselected?: Uint8Array;
   /** A decision was made, by entry point or by the kernel; absent: nobody listens. */
-  readonly onRule?: (rule: Omit<RuleRecord, "at">) => void;
+  readonly onRule?: ((rule: Omit<RuleRecord, "at">) => void) | undefined;
 }
 
 /** An application that was tried and let go. */
@@ -228,8 +228,8 @@ function kernelInput(input: EntryInput, { combination, indicators, adf }: Candid
     terminal: indicators.ttq ? new Map(terminal).set(0x9f66, indicators.ttq) : terminal,
     caKeys,
     random,
-    ...(randomSelection && { randomSelection }),
-    ...(onRule && { onRule: (made) => onRule({ layer: "kernel", ...made }) }),
+    randomSelection,
+    onRule: onRule && ((made) => onRule({ layer: "kernel", ...made })),
   };
 }
 

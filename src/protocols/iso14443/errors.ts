@@ -7,6 +7,6 @@ export const iso14443Error = errorTable("iso14443", [
   "no-card",
   "not-iso-dep",
   "bad-ats",
- 
+
   "too-long",
 ]);

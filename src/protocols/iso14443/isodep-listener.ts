@@ -17,38 +17,43 @@ export interface IsoDepCard {
   readonly maxCommand: number;
 }
 
-export interface IsoDepState {
-  readonly number: 0 | 1;
+/** What RATS and PPS have settled. */
+export interface IsoDepAgreement {
   /** Largest frame the reader takes. */
   readonly fsd: number;
   readonly cid: number;
   readonly rateToReader: Rate;
+}
+
+export interface IsoDepState {
+  readonly agreed: IsoDepAgreement;
+  readonly number: 0 | 1;
+  /** The command's sender used a CID, so the answer carries one. */
+  readonly withCid: boolean;
   /** Parts of a chained command so far. */
   readonly received: readonly Uint8Array[];
   /** What is left to send of the response. */
   readonly pending: Uint8Array;
   /** For retransmission. */
   readonly last: Frame | undefined;
-  /** The command's sender used a CID, so the answer carries one. */
-  readonly withCid: boolean;
   /** The response will be ready then; the card is busy until it is sent. */
   readonly readyAt: Nanos | undefined;
   /** When a busy card speaks next by itself. */
   readonly wakeAt: Nanos | undefined;
 }
 
+const NOTHING: readonly Uint8Array[] = [];
+
 export const isoDepState = (fsd: number, cid: number): IsoDepState => ({
-  number: 1,
-  fsd,
-  cid,
-  rateToReader: 1,
-  received: [],
+  agreed: { fsd, cid, rateToReader: 1 },
+  number: 1, // rule C
+  withCid: false,
+  received: NOTHING,
   pending: NO_BYTES,
   last: undefined,
-  withCid: false,
   readyAt: undefined,
   wakeAt: undefined,
-}); // rule C
+});
 
 type IsoDepStep = Step<IsoDepState, Frame>;
 
@@ -59,40 +64,46 @@ export const isoDepSilence = (state: IsoDepState, now: Nanos): IsoDepStep =>
 /** Part of the waiting time after which a card that is not ready asks for more. */
 const PATIENCE = 0.8;
 
-const cidOf = (state: IsoDepState): number | undefined => (state.withCid ? state.cid : undefined);
+const cidOf = ({ withCid, agreed }: IsoDepState): number | undefined => (withCid ? agreed.cid : undefined);
 
-/** Sends a block and remembers it for retransmission. */
-function say(state: IsoDepState, block: Block): IsoDepStep {
-  const last = blockFrame(block, state.rateToReader);
-  return { state: { ...state, last, wakeAt: undefined }, send: [{ out: last, after: FDT_PICC_AFTER_ONE }] };
+/** Sends a block and remembers it for retransmission. `pending`: what is left to send after it. States are written out: copying by spread costs more than the rest. */
+function say(state: IsoDepState, block: Block, pending: Uint8Array, readyAt: Nanos | undefined): IsoDepStep {
+  const { agreed, number, withCid, received } = state;
+  const last = blockFrame(block, agreed.rateToReader);
+  return {
+    state: { agreed, number, withCid, received, pending, last, readyAt, wakeAt: undefined },
+    send: [{ out: last, after: FDT_PICC_AFTER_ONE }],
+  };
 }
 
 function sendPart(state: IsoDepState): IsoDepStep {
-  const size = state.fsd - BLOCK_OVERHEAD - (state.withCid ? 1 : 0);
-  const chaining = state.pending.length > size;
-  return say(
-    { ...state, readyAt: undefined, pending: state.pending.subarray(size) },
-    { kind: "I", number: state.number, chaining, inf: state.pending.subarray(0, size), cid: cidOf(state) },
-  );
+  const { pending, number } = state;
+  const size = state.agreed.fsd - BLOCK_OVERHEAD - (state.withCid ? 1 : 0);
+  const block = {
+    kind: "I",
+    number,
+    chaining: pending.length > size,
+    inf: pending.subarray(0, size),
+    cid: cidOf(state),
+  } as const;
+  return say(state, block, pending.subarray(size), undefined);
 }
 
-/** Answers when ready within the waiting time, and wakes in time to ask for more otherwise. */
-function settle(state: IsoDepState, readyAt: Nanos, now: Nanos, waiting: Nanos): IsoDepStep {
-  if (readyAt - now <= FDT_PICC_AFTER_ONE) return sendPart(state);
-  const wakeAt = Math.min(readyAt, now + Math.floor(waiting * PATIENCE)) - FDT_PICC_AFTER_ONE;
-  return isoDepSilence({ ...state, readyAt, wakeAt }, now);
-}
+const acknowledge = (state: IsoDepState): IsoDepStep =>
+  say(state, { kind: "R", number: state.number, nak: false, cid: cidOf(state) }, state.pending, state.readyAt);
+
+/** When a card that is at work speaks by itself: with its answer, or to ask for more time. */
+const nextWord = (readyAt: Nanos, now: Nanos, waiting: Nanos): Nanos =>
+  Math.min(readyAt, now + Math.floor(waiting * PATIENCE)) - FDT_PICC_AFTER_ONE;
 
 /** The card's own timer: the response is ready, or more time is needed (ISO/IEC 14443-4 7.3). */
 export function isoDepTimer(card: IsoDepCard, state: IsoDepState, now: Nanos): IsoDepStep {
-  if (state.readyAt === undefined) return isoDepSilence(state, now);
-  const left = state.readyAt - now;
+  const { readyAt } = state;
+  if (readyAt === undefined) return isoDepSilence(state, now);
+  const left = readyAt - now;
   if (left <= FDT_PICC_AFTER_ONE) return sendPart(state);
-  return say(state, {
-    kind: "WTX",
-    multiplier: Math.max(1, Math.min(MAX_WTXM, Math.ceil(left / (card.fwt * PATIENCE)))),
-    cid: cidOf(state),
-  });
+  const multiplier = Math.max(1, Math.min(MAX_WTXM, Math.ceil(left / (card.fwt * PATIENCE))));
+  return say(state, { kind: "WTX", multiplier, cid: cidOf(state) }, state.pending, readyAt);
 }
 
 /** Card side of the half-duplex block protocol, ISO/IEC 14443-4 7.5. Comments name its rules. DESELECT is the caller's. */
@@ -103,37 +114,63 @@ export function isoDepBlock(
   block: Exclude<Block, { kind: "DESELECT" }>,
   now: Nanos,
 ): IsoDepStep | "dead" {
-  const state = before.withCid === (block.cid !== undefined) ? before : { ...before, withCid: block.cid !== undefined };
-  const silence = (): IsoDepStep => isoDepSilence(state, now);
+  const withCid = block.cid !== undefined;
+  if (block.kind === "I") return command(card, app, before, block, withCid, now);
+  const state = before.withCid === withCid ? before : { ...before, withCid };
+  const { readyAt } = state;
 
   if (block.kind === "WTX") {
-    if (state.readyAt === undefined) return silence();
-    return settle(state, state.readyAt, now, Math.min(card.fwt * Math.max(1, block.multiplier), FWT_MAX));
+    if (readyAt === undefined) return isoDepSilence(state, now);
+    if (readyAt - now <= FDT_PICC_AFTER_ONE) return sendPart(state);
+    const waiting = Math.min(card.fwt * Math.max(1, block.multiplier), FWT_MAX);
+    return isoDepSilence({ ...state, wakeAt: nextWord(readyAt, now, waiting) }, now);
   }
-  if (block.kind === "R") {
-    if (block.number === state.number)
-      return state.last
-        ? { state: { ...state, wakeAt: undefined }, send: [{ out: state.last, after: FDT_PICC_AFTER_ONE }] }
-        : silence(); // rule 11
-    if (state.readyAt !== undefined) return silence(); // still at work on what came before
-    if (block.nak) return say(state, { kind: "R", number: state.number, nak: false, cid: cidOf(state) }); // rule 12
-    return state.pending.length > 0 ? sendPart({ ...state, number: block.number }) : silence(); // rules 13 and E
+  if (block.number === state.number) {
+    if (!state.last) return isoDepSilence(state, now);
+    return { state: { ...state, wakeAt: undefined }, send: [{ out: state.last, after: FDT_PICC_AFTER_ONE }] }; // rule 11
   }
+  if (readyAt !== undefined) return isoDepSilence(state, now); // still at work on what came before
+  if (block.nak) return acknowledge(state); // rule 12
+  return state.pending.length > 0 ? sendPart({ ...state, number: block.number }) : isoDepSilence(state, now); // rules 13 and E
+}
 
-  const number = state.number === 0 ? 1 : 0; // rule D
-  const next: IsoDepState = {
-    ...state,
+/** An I-block: a part of a command, or its end, which the application answers. */
+function command(
+  card: IsoDepCard,
+  app: CardApp,
+  { agreed, number: before, received: parts }: IsoDepState,
+  { inf, chaining }: Extract<Block, { kind: "I" }>,
+  withCid: boolean,
+  now: Nanos,
+): IsoDepStep | "dead" {
+  const number = before === 0 ? 1 : 0; // rule D
+  const received = inf.length > 0 ? [...parts, inf] : parts;
+  const idle = {
+    agreed,
+    number,
+    withCid,
+    pending: NO_BYTES,
+    last: undefined,
     readyAt: undefined,
     wakeAt: undefined,
-    number,
-    last: undefined,
-    pending: NO_BYTES,
-    received: block.inf.length > 0 ? [...state.received, block.inf] : state.received,
-  };
-  const length = next.received.reduce((sum, part) => sum + part.length, 0);
-  if (length > card.maxCommand) return isoDepSilence({ ...next, received: [] }, now);
-  if (block.chaining) return say(next, { kind: "R", number, nak: false, cid: cidOf(next) }); // rule 2
-  const answer = app(next.received.length === 1 ? next.received[0]! : concat(...next.received), now);
+  } as const;
+  let length = 0;
+  for (const part of received) length += part.length;
+  if (length > card.maxCommand) return isoDepSilence({ ...idle, received: NOTHING }, now);
+  if (chaining) return acknowledge({ ...idle, received }); // rule 2
+  const answer = app(received.length === 1 ? received[0]! : concat(...received), now);
   if (!answer) return "dead";
-  return settle({ ...next, received: [], pending: answer.response }, now + answer.took, now, card.fwt);
+  const readyAt = now + answer.took;
+  const wakeAt = nextWord(readyAt, now, card.fwt);
+  const busy = {
+    agreed,
+    number,
+    withCid,
+    received: NOTHING,
+    pending: answer.response,
+    last: undefined,
+    readyAt,
+    wakeAt,
+  } as const;
+  return answer.took <= FDT_PICC_AFTER_ONE ? sendPart(busy) : isoDepSilence(busy, now);
 }

@@ -14,7 +14,7 @@ export interface IsoDepParameters {
   /** Rate of the frames to the card. */
   readonly rate: Rate;
   /** Present: blocks carry it. */
-  readonly cid?: number;
+  readonly cid?: number | undefined;
   /** How often in a row an invalid or missing answer is asked for again (EMV Contactless Book D 10.3.5: 2). */
   readonly retries: number;
 }

@@ -129,21 +129,26 @@ export function typeAListener(card: TypeACard, app: CardApp): Listener<TypeAStat
   /** Answers PPS once, as the first thing after the ATS, where it asks for rates that the ATS offered (ISO/IEC 14443-4 5.3, 5.6.2.2). */
   function selectRates(state: TypeAState & { phase: "protocol" }, payload: Uint8Array): TypeAStep | undefined {
     const pps = decodeOr(() => Pps.decode(payload));
-    if (!pps || pps.start.command !== PPS_COMMAND || pps.start.cid !== state.isoDep.cid) return undefined;
+    if (!pps || pps.start.command !== PPS_COMMAND || pps.start.cid !== state.isoDep.agreed.cid) return undefined;
     const toReader = (1 << pps.pps1.dsi) as Rate;
     if (!card.toCard.includes((1 << pps.pps1.dri) as Rate) || !card.toReader.includes(toReader)) return undefined;
     if (card.sameRates && pps.pps1.dri !== pps.pps1.dsi) return undefined;
     // The answer still has the old rate.
     return say(
-      { ...state, ppsAllowed: false, isoDep: { ...state.isoDep, rateToReader: toReader } },
+      {
+        ...state,
+        ppsAllowed: false,
+        isoDep: { ...state.isoDep, agreed: { ...state.isoDep.agreed, rateToReader: toReader } },
+      },
       crcFrame(payload.subarray(0, 1)),
       FDT_STANDARD,
     );
   }
 
-  const lift = (state: TypeAState & { phase: "protocol" }, step: Step<IsoDepState, Frame>): TypeAStep => ({
-    ...step,
-    state: { ...state, isoDep: step.state, ppsAllowed: false },
+  const lift = ({ uid, woken }: TypeAState, step: Step<IsoDepState, Frame>): TypeAStep => ({
+    state: { uid, woken, phase: "protocol", isoDep: step.state, ppsAllowed: false },
+    send: step.send,
+    wakeIn: step.wakeIn,
   });
 
   function exchange(state: TypeAState & { phase: "protocol" }, input: Frame, now: Nanos): TypeAStep {
@@ -154,11 +159,11 @@ export function typeAListener(card: TypeACard, app: CardApp): Listener<TypeAStat
       const payload = state.ppsAllowed ? checkedPayload(input) : undefined;
       return (payload && selectRates(state, payload)) ?? ignore();
     }
-    const { cid } = state.isoDep;
+    const { cid } = state.isoDep.agreed;
     // A card answers blocks with its CID; without one only if it can have none or has CID 0 (ISO/IEC 14443-4 7.1.2).
     if (block.cid === undefined ? card.cid && cid !== 0 : !card.cid || block.cid !== cid) return ignore();
     if (block.kind === "DESELECT") {
-      const { rateToReader } = state.isoDep;
+      const { rateToReader } = state.isoDep.agreed;
       const answer = crcFrame(checkedPayload(input)!, rateToReader);
       return say({ uid: state.uid, woken: false, phase: "halt" }, answer, FDT_STANDARD);
     }

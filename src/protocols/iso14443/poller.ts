@@ -167,9 +167,10 @@ export function* activateIsoDep(card: SelectedCard, reader: ReaderOptions): Dial
     fsc: parameters.fsc,
     rate: rates.toCard,
     retries: reader.retries,
-    ...(reader.cid !== undefined && parameters.cid && { cid: reader.cid }),
+    cid: parameters.cid ? reader.cid : undefined,
   });
-  return { ...card, ats, parameters, rates, link };
+  const { atqa, uid, sak } = card;
+  return { atqa, uid, sak, ats, parameters, rates, link };
 }
 
 function bestRates(card: AtsParameters, max: Rate): { toCard: Rate; toReader: Rate } {
@@ -187,8 +188,8 @@ export function* activateTypeA(reader: ReaderOptions): Dialogue<Frame, Frame, Ac
   let found: { atqa: number } | undefined;
   for (let attempt = 0; attempt <= reader.retries && !found; attempt++) found = yield* requestTypeA(WUPA);
   if (!found) throw iso14443Error("no-card", "no type A card answers; put the device on the reader", {});
-  const selected = yield* selectTypeA(reader.retries);
-  return yield* activateIsoDep({ atqa: found.atqa, ...selected }, reader);
+  const { uid, sak } = yield* selectTypeA(reader.retries);
+  return yield* activateIsoDep({ atqa: found.atqa, uid, sak }, reader);
 }
 
 /** Every card in the field, one after the other, each sent to sleep once it is known. At most `most`. */

@@ -28,9 +28,14 @@ export function encodeCommand(command: CommandApdu): Uint8Array {
   const data = command.data ?? NO_BYTES;
   const { le } = command;
   for (const part of ["cla", "ins", "p1", "p2"] as const)
-    if ((command[part] & 0xff) !== command[part]) throw iso7816Error("bad-command", `${part} ${command[part]} is not a byte`, { part });
-  if (data.length > 65_535) throw iso7816Error("too-long", `${data.length} bytes of command data; 65,535 are the limit`, { length: data.length });
-  if (le !== undefined && !(Number.isInteger(le) && le >= 1 && le <= MAX_RESPONSE)) throw iso7816Error("bad-command", `Le ${le} is not between 1 and 65,536`, { le });
+    if ((command[part] & 0xff) !== command[part])
+      throw iso7816Error("bad-command", `${part} ${command[part]} is not a byte`, { part });
+  if (data.length > 65_535)
+    throw iso7816Error("too-long", `${data.length} bytes of command data; 65,535 are the limit`, {
+      length: data.length,
+    });
+  if (le !== undefined && !(Number.isInteger(le) && le >= 1 && le <= MAX_RESPONSE))
+    throw iso7816Error("bad-command", `Le ${le} is not between 1 and 65,536`, { le });
   const extended = command.extended === true || data.length > 255 || (le ?? 0) > MAX_SHORT_RESPONSE;
 
   const lcSize = data.length === 0 ? 0 : extended ? 3 : 1;
@@ -62,7 +67,10 @@ export function encodeCommand(command: CommandApdu): Uint8Array {
  * @throws `iso7816/short-command` below four bytes, `iso7816/bad-command` where lengths and bytes disagree
  */
 export function decodeCommand(bytes: Uint8Array): CommandApdu {
-  if (bytes.length < 4) throw iso7816Error("short-command", `a command APDU has at least 4 bytes; ${bytes.length} came`, { length: bytes.length });
+  if (bytes.length < 4)
+    throw iso7816Error("short-command", `a command APDU has at least 4 bytes; ${bytes.length} came`, {
+      length: bytes.length,
+    });
   const first = bytes[4];
   const body = bytes.length - 4;
   const made = (data?: Uint8Array, le?: number, extended?: true): CommandApdu => ({
@@ -89,14 +97,20 @@ export function decodeCommand(bytes: Uint8Array): CommandApdu {
       if (body === 5 + length) return made(data, (bytes[7 + length]! << 8) | bytes[8 + length]! || MAX_RESPONSE, true);
     }
   }
-  throw iso7816Error("bad-command", `Lc and Le do not fit the ${bytes.length} bytes of the command`, { length: bytes.length });
+  throw iso7816Error("bad-command", `Lc and Le do not fit the ${bytes.length} bytes of the command`, {
+    length: bytes.length,
+  });
 }
 
-export const encodeResponse = (response: ResponseApdu): Uint8Array => concat(response.data, Uint8Array.of(response.sw >> 8, response.sw & 0xff));
+export const encodeResponse = (response: ResponseApdu): Uint8Array =>
+  concat(response.data, Uint8Array.of(response.sw >> 8, response.sw & 0xff));
 
 /** @throws `iso7816/short-response` below two bytes */
 export function decodeResponse(bytes: Uint8Array): ResponseApdu {
-  if (bytes.length < 2) throw iso7816Error("short-response", `a response APDU ends in a status word; ${bytes.length} byte(s) came`, { length: bytes.length });
+  if (bytes.length < 2)
+    throw iso7816Error("short-response", `a response APDU ends in a status word; ${bytes.length} byte(s) came`, {
+      length: bytes.length,
+    });
   const end = bytes.length - 2;
   return { data: bytes.subarray(0, end), sw: (bytes[end]! << 8) | bytes[end + 1]! };
 }

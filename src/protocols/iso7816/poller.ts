@@ -35,7 +35,10 @@ export function* exchange(command: CommandApdu): Asking<Uint8Array, Uint8Array, 
     parts.push(response.data);
     length += response.data.length;
     if (length > MAX_RESPONSE || parts.length > MAX_PARTS)
-      throw iso7816Error("endless-response", "the card keeps announcing more bytes; give up and check the card", { parts: parts.length, length });
+      throw iso7816Error("endless-response", "the card keeps announcing more bytes; give up and check the card", {
+        parts: parts.length,
+        length,
+      });
   }
   return { answer: { data: concat(...parts), sw: response.sw }, took };
 }

@@ -262,21 +262,22 @@ describe("card risk management", () => {
   test.each(rows.map((row): Required<Case> => [row[0], row[1], row[2], row[3], row[4] ?? {}]))(
     "%s: asked %s, given %s, CVR %s",
     (_, asked, cid, cvr, row) => {
-    const element = personalised(row.control);
-    element.holderVerified = row.verified === true;
-    storeOf(element).setCounter(OWN.offlineInRow, row.offline ?? 0);
-    element.restore(element.snapshot());
-    const answers = sendAll(element, [SELECT_CARD, GPO, generateAc(asked, cdolData(row.data))]);
-    const offline = (row.offline ?? 0).toString(16).padStart(2, "0");
-    expect(answerOf(answers[2]!)).toMatchObject({
-      cid,
-      atc: "0001",
-      head: "0111",
-      cvr,
-      dac: "0000",
-      counters: `0000${offline}00000000FF`,
-    });
-  });
+      const element = personalised(row.control);
+      element.holderVerified = row.verified === true;
+      storeOf(element).setCounter(OWN.offlineInRow, row.offline ?? 0);
+      element.restore(element.snapshot());
+      const answers = sendAll(element, [SELECT_CARD, GPO, generateAc(asked, cdolData(row.data))]);
+      const offline = (row.offline ?? 0).toString(16).padStart(2, "0");
+      expect(answerOf(answers[2]!)).toMatchObject({
+        cid,
+        atc: "0001",
+        head: "0111",
+        cvr,
+        dac: "0000",
+        counters: `0000${offline}00000000FF`,
+      });
+    },
+  );
 
   test("only a TC is counted as offline, with its amount", () => {
     const element = personalised();

@@ -1,0 +1,22 @@
+/** Options of every emulated tap, as they come from the command line. */
+export interface TapOptions {
+  readonly seed?: string;
+  readonly at?: string;
+  readonly terminal: string;
+  readonly fault?: readonly string[];
+  readonly card: string;
+  readonly amount: string;
+  readonly currency?: string;
+  readonly trace: string;
+  readonly revealTestData?: boolean;
+  readonly json?: boolean;
+}
+
+/** What an emulated tap does when nothing else is said. */
+export const TAP_DEFAULTS: Readonly<Partial<Record<keyof TapOptions, string>>> &
+  Pick<TapOptions, "terminal" | "card" | "amount" | "trace"> = {
+  terminal: "shop",
+  card: "k2-credit",
+  amount: "12.50",
+  trace: "./tapbench-trace.jsonl",
+};
