@@ -27,7 +27,7 @@ export const ppse = applet<PersonalisationState>({
       state,
       command,
       (dgi) => (dgi === DGI_FCI ? SW.ok : SW.dataNotFound),
-      () => SW.ok,
+      () => ({ sw: SW.ok }),
     );
   },
 });

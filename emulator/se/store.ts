@@ -14,8 +14,9 @@ const MAGIC = 0x5442; // "TB"
 const VERSION = 1;
 const HEADER = 16;
 /** Mark (1), CRC of the entries (2), number of entries (1), each: directory slot (2), entry (ENTRY). */
-const JOURNAL = 512;
-const ENTRY = 12;
+const JOURNAL = 1024;
+/** Object number (4), offset (4), length (2). */
+const ENTRY = 10;
 const SLOTS = 256;
 const DIRECTORY_AT = HEADER + JOURNAL;
 const HEAP_AT = DIRECTORY_AT + SLOTS * ENTRY;
@@ -92,9 +93,7 @@ export class ObjectStore {
     this.#commit(
       planned.map(({ id, bytes, slot, offset }) => ({
         slot,
-        entry: bytes
-          ? concat(u32be(id), u32be(offset), u16be(bytes.length), u16be(crc16(bytes)))
-          : new Uint8Array(ENTRY).fill(0xff),
+        entry: bytes ? concat(u32be(id), u32be(offset), u16be(bytes.length)) : new Uint8Array(ENTRY).fill(0xff),
       })),
     );
     for (const { id, bytes, slot, offset } of planned) {

@@ -10,6 +10,7 @@ import { loadProfile, profileNames } from "../profiles/load.js";
 import type { CardProfile, DeviceProfile, TerminalProfile } from "../profiles/types.js";
 import { encodeCommand, decodeResponse } from "../protocols/iso7816/apdu.js";
 import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
+import { combinationsOf } from "../terminal/data.js";
 import { maskPan } from "../terminal/receipt.js";
 import { seededRandom, type Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
@@ -17,7 +18,7 @@ import type { Tracer } from "../util/tracer.js";
 import { equalBytes } from "../util/bytes.js";
 import { tapEmulated, type TapReport } from "./emulated-tap.js";
 import { benchError } from "./errors.js";
-import { openSpec, type DeviceSpec, type Opener } from "./spec.js";
+import { openSpec, type Opener } from "./spec.js";
 
 /** The date of a run that names none: runs repeat, so it is not today. */
 export const DEFAULT_DATE = new Date("2026-06-15T10:00:00Z");
@@ -107,11 +108,22 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     return loaded.flat();
   }
 
+  /** How many devices of each profile were opened. */
+  const opened = new Map<string, number>();
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
     emu: {
       form: "emu:<profile>",
       parameters: ["seed"],
-      open: async (spec) => emulatedDevice(spec, await load("device", spec.target), sim, random),
+      open: async (spec) => {
+        const profile = await load("device", spec.target);
+        const count = (opened.get(profile.name) ?? 0) + 1;
+        opened.set(profile.name, count);
+        // Two of a kind are two devices: they share neither UIDs nor card secrets.
+        const own = spec.parameters.get("seed");
+        const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
+        const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own));
+        return { spec: spec.text, title: profile.title, profile, emulated };
+      },
     },
   };
 
@@ -139,16 +151,18 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     const faults = (request.faults ?? []).map(parseFault);
     const caKeys = caKeysOf(await caKeysFor(terminal));
     const { taps, noise } = randomOf(device);
-    const authorise = issuer.authorise;
+    const transaction = { amount: request.amount, at };
+    const combinations = combinationsOf(terminal, transaction);
     return () =>
       tapEmulated({
         sim,
         device: device.emulated,
         terminal,
-        transaction: { amount: request.amount, at },
+        transaction,
+        combinations,
         caKeys,
         random: taps,
-        authorise,
+        authorise: issuer.authorise,
         faults,
         noise,
         tracer,
@@ -197,16 +211,6 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     prepareTap,
     configuration: () => ({ seed, at: at.toISOString(), profiles: used }),
   };
-}
-
-function emulatedDevice(spec: DeviceSpec, profile: DeviceProfile, sim: Sim, random: Random): BenchDevice {
-  const own = spec.parameters.get("seed");
-  const emulated = new EmulatedDevice(
-    profile,
-    sim,
-    own === undefined ? random.fork(`device/${profile.name}`) : seededRandom(own),
-  );
-  return { spec: spec.text, title: profile.title, profile, emulated };
 }
 
 function personaliseStep(

@@ -3,13 +3,14 @@ import { Air } from "../../emulator/rf/air.js";
 import { FaultPlan, type Fault } from "../../emulator/rf/faults.js";
 import type { Sim } from "../../emulator/sim/sim.js";
 import type { Authorise, AuthorisationResponse } from "../emv/acquirer.js";
+import type { Combination } from "../emv/entry/combination.js";
 import { kernelC2 } from "../emv/kernels/c2/kernel.js";
 import type { CaKeys } from "../emv/oda.js";
 import type { KernelOutcome } from "../emv/outcome.js";
 import { leastAirTime } from "../protocols/iso14443/timing.js";
 import type { TerminalProfile } from "../profiles/types.js";
 import { authorisationRequest } from "../terminal/authorisation.js";
-import { combinationsOf, type Transaction } from "../terminal/data.js";
+import type { Transaction } from "../terminal/data.js";
 import { receipt, type Receipt } from "../terminal/receipt.js";
 import { readCard, type TapObserver } from "../terminal/tap.js";
 import { converseSync } from "../util/converse.js";
@@ -25,6 +26,8 @@ export interface EmulatedTap {
   readonly device: EmulatedDevice;
   readonly terminal: TerminalProfile;
   readonly transaction: Transaction;
+  /** What terminal and transaction bring together: `combinationsOf` them. */
+  readonly combinations: readonly Combination[];
   readonly caKeys: CaKeys;
   /** Draws what the terminal draws. */
   readonly random: Random;
@@ -92,7 +95,7 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
   air.powerOn();
   try {
     const entry = {
-      combinations: combinationsOf(terminal, transaction),
+      combinations: tap.combinations,
       kernels: KERNELS,
       amount: transaction.amount,
       caKeys: tap.caKeys,

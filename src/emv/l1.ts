@@ -6,6 +6,7 @@ const L1_ERRORS: Readonly<Record<string, NonNullable<ErrorIndication["l1"]>>> = 
   "iso14443/no-answer": "time-out",
   "iso14443/transmission": "transmission",
   "iso14443/protocol": "protocol",
+  "iso14443/too-long": "protocol",
   "iso7816/short-response": "protocol",
   "iso7816/endless-response": "protocol",
 };

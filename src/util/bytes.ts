@@ -59,9 +59,8 @@ export function unhex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(compact, "hex"));
 }
 
-const encoder = new TextEncoder();
 /** One byte a character; for the ASCII names that card data holds. */
-export const ascii = (text: string): Uint8Array => encoder.encode(text);
+export const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 /** Bytes as Latin-1 text; what is not printable becomes a dot. */
 export const printable = (bytes: Uint8Array): string =>
   buffer(bytes)

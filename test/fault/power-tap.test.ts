@@ -29,7 +29,7 @@ describe("a power cut in a tap", () => {
           2,
           [fault],
         ]);
-        expect(cut.details).not.toHaveProperty("atc");
+        expect(cut.details.atc).toBeUndefined();
         const next = await bench.tap(device, request);
         expect(next.outcome).toBe("approved");
         expect(next.details.atc).toBeGreaterThan(last);

@@ -1,6 +1,5 @@
-import { splitDol } from "../../../src/codec/dol.js";
+import { dolLength, splitDol } from "../../../src/codec/dol.js";
 import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
-import { dolLength } from "../../../src/codec/dol.js";
 import { MchipCounters, MchipIad } from "../../../src/emv/mchip-cvr.js";
 import { transactionDataHash } from "../../../src/emv/oda.js";
 import { signCda } from "../../../src/emv/certificates.js";
@@ -12,6 +11,7 @@ import { INS_STORE_DATA, NO_PERSONALISATION, storeData, type PersonalisationStat
 import {
   acceptDgi,
   DGI,
+  isWhole,
   forgetMchipData,
   mchipData,
   OWN,
@@ -179,10 +179,13 @@ function personalise(
   const step = storeData(context, state.personalisation, command, acceptDgi, (dgis) => {
     const { storage } = context;
     if (!readPersonalisation((dgi) => dgis.get(dgi) ?? storage.get(dgi), new Set([...dgis.keys(), ...storage.ids])))
-      return SW.wrongData;
+      return { sw: SW.wrongData };
     // Counters of a new card start at zero; an existing ATC never goes back.
     for (const counter of [OWN.atc, OWN.offlineInRow]) if (!storage.get(counter)) storage.setCounter(counter, 0);
-    return SW.ok;
+    // A whole new card leaves nothing of the old one behind; a part of one leaves the rest as it is.
+    const own: readonly number[] = Object.values(OWN);
+    const stale = isWhole(dgis) ? storage.ids.filter((id) => !dgis.has(id) && !own.includes(id)) : [];
+    return { sw: SW.ok, remove: stale };
   });
   // A personalisation may bring some of the groupings only, and leave the FCI as it is.
   forgetMchipData(context.storage);

@@ -64,6 +64,10 @@ export function acceptDgi(dgi: number, value: Uint8Array): number {
   return known.includes(dgi) ? SW.ok : SW.dataNotFound;
 }
 
+/** Whether these groupings make a card by themselves. */
+export const isWhole = (dgis: ReadonlyMap<number, Uint8Array>): boolean =>
+  [DGI.fci, DGI.processingOptions, DGI.keys, DGI.riskManagement].every((dgi) => dgis.has(dgi));
+
 /** Takes a personalisation apart; undefined where something is missing or does not fit together. */
 export function readPersonalisation(
   get: (dgi: number) => Uint8Array | undefined,

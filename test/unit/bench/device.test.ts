@@ -207,3 +207,15 @@ describe("several devices in one field", () => {
     expect(converseSync(inventory(2), air)).toHaveLength(2);
   });
 });
+
+test("two devices of one profile do not share a UID", async () => {
+  const bench = await openBench();
+  const uids = await Promise.all(
+    ["emu:band-s1", "emu:band-s1"].map(async (spec) => {
+      const { emulated } = await bench.open(spec);
+      emulated.picc.powerOn(() => {});
+      return emulated.picc.state.uid;
+    }),
+  );
+  expect(uids[0]).not.toEqual(uids[1]);
+});

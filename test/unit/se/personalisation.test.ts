@@ -190,6 +190,15 @@ describe("a second personalisation", () => {
     expect(pays(element)).toBe("9F3602" + "00049000");
   });
 
+  test("of a whole card leaves nothing of the old one behind", () => {
+    const element = personalised();
+    expect(personalise(element, { ...groupings(), ...rsaGroupings(), "0301": "70035001FF" }).at(-1)).toBe("9000");
+    expect(sendAll(element, [SELECT_CARD, GPO, "00B2011C00"])[2]).toBe("70035001FF9000");
+    expect(personalise(element, groupings()).at(-1)).toBe("9000");
+    element.powerOff("contactless");
+    expect(sendAll(element, [SELECT_CARD, GPO, "00B2011C00"])[2]).toBe("6A83");
+  });
+
   test("of a single grouping changes that one, and is in force at once", () => {
     const element = personalised();
     visible(element);

@@ -100,13 +100,13 @@ describe("a store without room", () => {
     expect(Object.keys(contents(new ObjectStore(nvm)))).toHaveLength(256);
   });
 
-  test("changes at most 36 objects at once", () => {
+  test("changes at most 85 objects at once", () => {
     const store = new ObjectStore(newNvm());
     const batch = (count: number) => Array.from({ length: count }, (_, id) => [id, Uint8Array.of(id)] as const);
-    expect(() => store.putAll(batch(37))).toThrow(code("store-full"));
+    expect(() => store.putAll(batch(86))).toThrow(code("store-full"));
     expect(store.ids).toEqual([]);
-    store.putAll(batch(36));
-    expect(store.ids).toHaveLength(36);
+    store.putAll(batch(85));
+    expect(store.ids).toHaveLength(85);
   });
 
   test("an object has at most 65,535 bytes", () => {
