@@ -39,9 +39,7 @@ const COMMANDS: Readonly<Record<string, (apdu: Uint8Array) => boolean>> = {
   "select-aid": (apdu) => apdu[1] === 0xa4 && apdu[5] !== 0x32,
   gpo: (apdu) => apdu[1] === 0xa8,
   "read-record": (apdu) => apdu[1] === 0xb2,
-  "get-data": (apdu) => apdu[1] === 0xca,
   "generate-ac": (apdu) => apdu[1] === 0xae,
-  "store-data": (apdu) => apdu[1] === 0xe2,
 };
 
 export const FAULT_HELP = `<what>@<where>
@@ -118,21 +116,28 @@ export interface FaultTarget {
   cutPower(plan: { readonly before: number } | { readonly inside: number; readonly kept: number } | undefined): boolean;
 }
 
+/** Frames on the way, as one fault changes them. */
+type Disturb = (frame: Frame) => Frame | undefined;
+
 /** A fault plan at work: told of each command before and after, it strikes where it was planned to. */
 export class FaultPlan {
   readonly #faults: readonly Fault[];
   readonly #target: FaultTarget;
   readonly #random: Random;
   readonly #seen: number[];
-  /** Faults that struck. */
-  readonly struck: Fault[] = [];
+  readonly #struck = new Set<Fault>();
 
   constructor(faults: readonly Fault[], target: FaultTarget, random: Random) {
     this.#faults = faults;
     this.#target = target;
     this.#random = random;
     this.#seen = faults.map(() => 0);
-    this.#disturbAll();
+    this.#disturb([]);
+  }
+
+  /** Every fault of the plan, and whether it struck. */
+  report(): readonly { readonly fault: string; readonly struck: boolean }[] {
+    return this.#faults.map((fault) => ({ fault: fault.text, struck: this.#struck.has(fault) }));
   }
 
   /** A command is about to be sent. Returns what to call when it is over, whatever came of it. */
@@ -145,47 +150,60 @@ export class FaultPlan {
     const at = (moment: string): Fault[] =>
       due.filter(({ where }) => where.kind === "command" && where.moment === moment);
     for (const fault of at("before")) this.#loseField(fault);
-    for (const fault of at("in")) this.#strike(fault);
+    const inside = at("in");
+    this.#disturb(inside);
+    for (const fault of inside) this.#strike(fault);
     return () => {
       this.#target.whenDelivered(undefined);
       this.#target.delay(0);
       const missed = this.#target.cutPower(undefined);
-      if (!missed) this.struck.push(...at("in").filter(({ what }) => what.kind === "power-cut"));
-      this.#disturbAll();
+      if (!missed) for (const fault of inside) if (fault.what.kind === "power-cut") this.#struck.add(fault);
+      this.#disturb([]);
       for (const fault of at("after")) this.#loseField(fault);
     };
   }
 
   #loseField(fault: Fault): void {
-    this.struck.push(fault);
+    this.#struck.add(fault);
     this.#target.fieldOff();
   }
 
   #strike(fault: Fault): void {
     const { what } = fault;
-    // Whether that many operations come is known afterwards.
-    if (what.kind !== "power-cut") this.struck.push(fault);
-    if (what.kind === "field-loss") this.#target.whenDelivered(() => this.#target.fieldOff());
-    else if (what.kind === "delay") this.#target.delay(what.by);
-    else if (what.kind === "power-cut")
+    if (what.kind === "field-loss") this.#target.whenDelivered(() => this.#loseField(fault));
+    else if (what.kind === "delay") {
+      this.#struck.add(fault);
+      this.#target.delay(what.by);
+    } else if (what.kind === "power-cut")
       this.#target.cutPower(
         what.kept === undefined ? { before: what.operation } : { inside: what.operation, kept: what.kept },
       );
-    else if (what.kind !== "noisy") {
-      let left = what.frames;
-      this.#target.disturb((frame) => (left-- > 0 ? (what.kind === "lost" ? undefined : this.#damage(frame)) : frame));
-    }
   }
 
-  #disturbAll(): void {
-    const noisy = this.#faults.find((fault) => fault.what.kind === "noisy");
-    const what = noisy?.what;
-    if (what?.kind !== "noisy") return this.#target.disturb(undefined);
-    this.#target.disturb((frame) => {
-      if (this.#random.below(1_000_000) >= what.probability * 1_000_000) return frame;
-      if (!this.struck.includes(noisy!)) this.struck.push(noisy!);
-      return this.#damage(frame);
+  /** What frames go through now: the noise that is everywhere, and the faults of one command. */
+  #disturb(inside: readonly Fault[]): void {
+    const chain = [...this.#faults.filter(({ where }) => where.kind === "all"), ...inside].flatMap((fault) => {
+      const disturb = this.#disturbance(fault);
+      return disturb ? [disturb] : [];
     });
+    this.#target.disturb(
+      chain.length === 0
+        ? undefined
+        : (frame) => chain.reduce((on: Frame | undefined, disturb) => on && disturb(on), frame),
+    );
+  }
+
+  #disturbance(fault: Fault): Disturb | undefined {
+    const { what } = fault;
+    const hit = (frame: Frame, lost: boolean): Frame | undefined => {
+      this.#struck.add(fault);
+      return lost ? undefined : this.#damage(frame);
+    };
+    if (what.kind === "noisy")
+      return (frame) => (this.#random.below(1_000_000) < what.probability * 1_000_000 ? hit(frame, false) : frame);
+    if (what.kind !== "noise" && what.kind !== "lost") return undefined;
+    let left = what.frames;
+    return (frame) => (left-- > 0 ? hit(frame, what.kind === "lost") : frame);
   }
 
   /** One bit is wrong: the CRC or the parity shows it. */

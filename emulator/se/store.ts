@@ -177,7 +177,7 @@ export class ObjectStore {
     let at = HEAP_AT;
     for (const extent of busy) {
       if (extent.offset - at >= length) return at;
-      at = Math.max(at, extent.offset + extent.length);
+      at = Math.max(at, aligned(extent.offset + extent.length));
     }
     if (at + length > this.#nvm.size)
       throw emulatorError("store-full", "the secure element's memory is full; remove a card first", {
@@ -187,6 +187,9 @@ export class ObjectStore {
     return at;
   }
 }
+
+/** Objects start at multiples of a counter's size, so that its cells never lie on two pages: writing one is one operation. */
+const aligned = (offset: number): number => Math.ceil(offset / COUNTER) * COUNTER;
 
 function freeSlot(taken: readonly Extent[]): number {
   const used = new Set(taken.map(({ slot }) => slot));

@@ -1,8 +1,7 @@
 import { EmulatedDevice } from "../../emulator/device.js";
 import { parseFault } from "../../emulator/rf/faults.js";
 import { Sim } from "../../emulator/sim/sim.js";
-import type { CaPublicKey } from "../emv/oda.js";
-import { caKeysOf } from "../emv/oda.js";
+import { caKeysOf, type CaKeys, type CaPublicKey } from "../emv/oda.js";
 import { createIssuer, type IssuedCard, type Issuer } from "../issuer/issuer.js";
 import { loadCaKeys } from "../profiles/ca-keys.js";
 import { loadKeySet } from "../profiles/key-sets.js";
@@ -11,6 +10,7 @@ import type { CardProfile, DeviceProfile, TerminalProfile } from "../profiles/ty
 import { encodeCommand, decodeResponse } from "../protocols/iso7816/apdu.js";
 import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
 import { combinationsOf } from "../terminal/data.js";
+import { encipheredPin } from "../terminal/pin.js";
 import { maskPan } from "../terminal/receipt.js";
 import { seededRandom, type Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
@@ -27,8 +27,10 @@ export const DEFAULT_SEED = "1";
 export interface BenchOptions {
   /** Everything random follows from it. Default `1`. */
   readonly seed?: string;
-  /** Date of issue and of payments, UTC. Default `DEFAULT_DATE`. */
+  /** Date of payments, UTC. Default `DEFAULT_DATE`. */
   readonly at?: Date;
+  /** Date on which cards are issued. Default: that of the payments. */
+  readonly issued?: Date | undefined;
   readonly tracer?: Tracer | undefined;
   /** CA key files that terminals trust besides those that their profiles name. */
   readonly caKeys?: readonly string[];
@@ -57,6 +59,8 @@ export interface TapRequest {
   /** ISO 4217 letters; has to be the terminal's. */
   readonly currency?: string;
   readonly terminal: string;
+  /** What the holder enters when an online PIN is asked for; absent: nothing. */
+  readonly pin?: string | undefined;
   /** Fault plans, such as `field-loss@before:gpo`. */
   readonly faults?: readonly string[];
 }
@@ -75,7 +79,12 @@ export interface Bench {
   /** The same without loading anything: for doing it very often. */
   prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport>;
   /** All that a run depends on, for the trace's header. */
-  configuration(): { readonly seed: string; readonly at: string; readonly profiles: Readonly<Record<string, unknown>> };
+  configuration(): {
+    readonly seed: string;
+    readonly at: string;
+    readonly issued: string;
+    readonly profiles: Readonly<Record<string, unknown>>;
+  };
 }
 
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
@@ -100,14 +109,14 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     return profile;
   }
 
-  async function caKeysFor(terminal: TerminalProfile): Promise<readonly CaPublicKey[]> {
-    const sets = [...terminal.caKeys, ...(options.caKeys ?? [])];
-    const loaded = await Promise.all(
-      sets.map(async (set) => (set === "test" ? issuer.caPublicKeys() : loadCaKeys(set))),
-    );
-    return loaded.flat();
+  /** Keys from files: those that the terminal's profile names, and those of the run. */
+  async function publishedKeys(terminal: TerminalProfile): Promise<readonly CaPublicKey[]> {
+    const sets = [...terminal.caKeys.filter((set) => set !== "test"), ...(options.caKeys ?? [])];
+    return (await Promise.all(sets.map((set) => loadCaKeys(set)))).flat();
   }
 
+  const pinKey = random.fork("pin-pad").bytes(16);
+  const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
   /** How many devices of each profile were opened. */
   const opened = new Map<string, number>();
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
@@ -122,24 +131,15 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         const own = spec.parameters.get("seed");
         const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
         const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own));
+        // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
+        const taps = random.fork(`taps/${label}`);
+        drawn.set(emulated, { taps, noise: taps.fork("faults") });
         return { spec: spec.text, title: profile.title, profile, emulated };
       },
     },
   };
 
   const cards = new Map<EmulatedDevice, IssuedCard[]>();
-  /** A device's taps go on drawing where the last one stopped: no two have the same unpredictable number. */
-  const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
-
-  function randomOf({ emulated, spec }: BenchDevice): { readonly taps: Random; readonly noise: Random } {
-    const known = drawn.get(emulated);
-    if (known) return known;
-    const taps = random.fork(`taps/${spec}`);
-    const made = { taps, noise: taps.fork("faults") };
-    drawn.set(emulated, made);
-    return made;
-  }
-
   async function prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport> {
     const terminal = await load("terminal", request.terminal);
     if (request.currency !== undefined && request.currency !== terminal.currency.code)
@@ -149,10 +149,15 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         { terminal: terminal.name },
       );
     const faults = (request.faults ?? []).map(parseFault);
-    const caKeys = caKeysOf(await caKeysFor(terminal));
-    const { taps, noise } = randomOf(device);
+    const published = await publishedKeys(terminal);
+    const testKeys = terminal.caKeys.includes("test");
+    const own = drawn.get(device.emulated);
+    if (!own) throw benchError("not-of-this-bench", `${device.spec} was opened on another bench; open it here`, {});
     const transaction = { amount: request.amount, at };
     const combinations = combinationsOf(terminal, transaction);
+    const { pin } = request;
+    const enterPin = pin === undefined ? undefined : (pan: string) => encipheredPin(pin, pan, pinKey);
+    let caKeys: CaKeys | undefined;
     return () =>
       tapEmulated({
         sim,
@@ -160,11 +165,13 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         terminal,
         transaction,
         combinations,
-        caKeys,
-        random: taps,
+        // The test CA certifies as cards are issued, which may be after this was prepared.
+        caKeys: (caKeys ??= caKeysOf([...(testKeys ? issuer.caPublicKeys() : []), ...published])),
+        random: own.taps,
         authorise: issuer.authorise,
+        enterPin,
         faults,
-        noise,
+        noise: own.noise,
         tracer,
       });
   }
@@ -185,7 +192,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       const profile = await load("card", cardName);
       // A card takes the place of the one with its AID.
       const own = (cards.get(device.emulated) ?? []).filter((other) => !equalBytes(other.profile.aid, profile.aid));
-      const card = issuer.issue(profile, at, { active: false });
+      const card = issuer.issue(profile, options.issued ?? at, { active: false });
       const { commands } = issuer.personalise(card, { others: own, form: device.profile.form });
       const start = sim.now;
       tracer?.record({
@@ -209,7 +216,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     },
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
-    configuration: () => ({ seed, at: at.toISOString(), profiles: used }),
+    configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
   };
 }
 

@@ -32,6 +32,8 @@ export interface EmulatedTap {
   /** Draws what the terminal draws. */
   readonly random: Random;
   readonly authorise: Authorise;
+  /** The holder at the PIN pad; absent: nobody enters one. */
+  readonly enterPin?: ((pan: string) => Uint8Array | undefined) | undefined;
   readonly faults?: readonly Fault[];
   /** Draws which bits noise hits: a tap's unpredictable number does not depend on its faults. */
   readonly noise: Random;
@@ -58,8 +60,8 @@ export interface TapReport {
   readonly leastAir: Nanos;
   readonly receipt: readonly string[];
   readonly details: Receipt;
-  /** Planned faults that struck. */
-  readonly faults: readonly string[];
+  /** Planned faults, and whether they struck. */
+  readonly faults: readonly { readonly fault: string; readonly struck: boolean }[];
 }
 
 const CRYPTOGRAMS = { 0x00: "AAC", 0x40: "TC", 0x80: "ARQC" } as const;
@@ -106,7 +108,9 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
     air.powerOff();
     const { outcome } = result;
     const issuer =
-      outcome.kind === "online-request" ? tap.authorise(authorisationRequest(outcome, transaction.amount)) : undefined;
+      outcome.kind === "online-request"
+        ? tap.authorise(authorisationRequest(outcome, transaction.amount, tap.enterPin))
+        : undefined;
     const details = receipt(terminal, transaction, result, issuer);
     tracer?.record({
       layer: "terminal",
@@ -133,7 +137,7 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       ),
       receipt: details.text,
       details,
-      faults: plan?.struck.map(({ text }) => text) ?? [],
+      faults: plan?.report() ?? [],
     };
   } finally {
     air.powerOff();

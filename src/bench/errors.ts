@@ -6,4 +6,5 @@ export const benchError = errorTable("bench", [
   "bad-parameter",
   "provisioning-refused",
   "wrong-currency",
+  "not-of-this-bench",
 ]);

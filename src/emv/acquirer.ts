@@ -4,7 +4,7 @@ import type { DataObjects } from "./tags.js";
 export interface AuthorisationRequest {
   /** Primary account number (a token's DPAN) and its sequence number, from 5A or 57, and 5F34. */
   readonly pan: string;
-  readonly panSequence?: string;
+  readonly panSequence?: string | undefined;
   /** YYMM. */
   readonly expiry: string;
   /** Minor units. */
@@ -14,7 +14,7 @@ export interface AuthorisationRequest {
   /** The data record: 9F26 9F27 9F10 9F37 9F36 95 9A 9C 9F02 5F2A 82 9F1A 9F03 9F33 9F34 9F35 ... */
   readonly chip: DataObjects;
   /** Enciphered PIN, present when the outcome asked for online PIN. */
-  readonly pin?: Uint8Array;
+  readonly pin?: Uint8Array | undefined;
 }
 
 /** The issuer's answer. `reason` is its stable name: `approved`, `cryptogram-invalid`, `atc-replayed`, ... */

@@ -46,16 +46,18 @@ function digits(tag: string, value: Uint8Array | undefined, read: (bytes: Uint8A
 
 /**
  * What the terminal asks the issuer after an online request.
- * @param pin the enciphered PIN, where the kernel asked for one and the terminal has taken it
+ * @param enterPin the PIN pad: gives the enciphered PIN of an account when the kernel wants one; undefined when the holder entered none
  * @throws `terminal/card-data-missing`, `terminal/bad-card-data`
  */
 export function authorisationRequest(
   outcome: Extract<KernelOutcome, { kind: "online-request" }>,
   amount: bigint,
-  pin?: Uint8Array,
+  enterPin?: (pan: string) => Uint8Array | undefined,
 ): AuthorisationRequest {
   const chip = outcome.dataRecord;
   const currency = digits("5F2A", chip.get(0x5f2a), fromBcd)?.slice(-3);
   if (!currency) throw terminalError("card-data-missing", "the data record has no currency (5F2A)", { tag: "5F2A" });
-  return { ...accountOf(chip), amount, currency, chip, ...(pin && { pin }) };
+  const { pan, panSequence, expiry } = accountOf(chip);
+  const pin = outcome.cvm === "online-pin" ? enterPin?.(pan) : undefined;
+  return { pan, panSequence, expiry, amount, currency, chip, pin };
 }

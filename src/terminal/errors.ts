@@ -6,4 +6,5 @@ export const terminalError = errorTable("terminal", [
   "bad-date",
   "card-data-missing",
   "bad-card-data",
+  "bad-pin",
 ]);

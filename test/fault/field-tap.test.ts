@@ -26,7 +26,7 @@ async function tap(...faults: string[]): Promise<TapReport> {
   trace.clear();
   const report = await bench.tap(device, { amount: AMOUNT, terminal: "shop", faults });
   if (report.outcome === "approved") approved++;
-  expect(new Set(report.faults)).toEqual(new Set(faults));
+  expect(report.faults).toEqual(faults.map((fault) => ({ fault, struck: true })));
   return report;
 }
 
@@ -123,27 +123,60 @@ test("so much noise that no card is found is an error, and harms nothing", async
   await expectGoodTap();
 });
 
-test("noise now and then: every tap ends in an outcome or a link error, no two alike, and money follows approvals", async () => {
-  const frames = new Set<number>();
-  const ends: string[] = [];
-  for (let i = 0; i < 40; i++) {
-    trace.clear();
-    try {
-      const report = await bench.tap(device, { amount: AMOUNT, terminal: "shop", faults: ["noisy:0.08@all"] });
-      if (report.outcome === "approved") approved++;
-      frames.add(report.frames);
-      ends.push(report.outcome);
-    } catch (error) {
-      expect(error).toMatchObject({
-        code: expect.stringMatching(/^iso14443\/(no-card|no-answer|transmission)$/) as string,
-      });
-      ends.push("error");
-    }
+/** What a tap throws is what the activation threw: after it, a broken link is part of an outcome. */
+const ACTIVATION_ERROR = expect.stringMatching(/^iso14443\/(no-card|no-answer|transmission|protocol)$/) as string;
+
+async function noisyTap(noise: string): Promise<{ end: string; frames?: number }> {
+  trace.clear();
+  try {
+    const report = await bench.tap(device, { amount: AMOUNT, terminal: "shop", faults: [`noisy:${noise}@all`] });
+    if (report.outcome === "approved") approved++;
+    return { end: report.outcome, frames: report.frames };
+  } catch (error) {
+    expect(error).toMatchObject({ code: ACTIVATION_ERROR });
+    // During the activation: no command ever left.
+    expect(trace.records.filter(({ layer }) => layer === "apdu")).toEqual([]);
+    return { end: "error" };
   }
-  expect(new Set(ends)).toContain("approved");
-  expect(frames.size).toBeGreaterThan(3);
+}
+
+test("noise now and then: every tap ends in an outcome or an activation error, no two alike, and money follows approvals", async () => {
+  const taps: { end: string; frames?: number }[] = [];
+  for (let i = 0; i < 40; i++) taps.push(await noisyTap("0.08"));
+  const ends = taps.map(({ end }) => end);
+  expect(ends).toContain("approved");
+  expect(new Set(taps.map(({ frames }) => frames)).size).toBeGreaterThan(3);
   expect(ends.every((end) => ["approved", "try-again", "error"].includes(end))).toBe(true);
   await expectGoodTap();
+});
+
+test("a little noise, by thirty seeds: an activation starts again and does not end the tap", async () => {
+  const ends: string[] = [];
+  let restarts = 0;
+  for (let i = 0; i < 30; i++) {
+    const own = memoryTrace();
+    const other = await openBench({ seed: `noise-${i}`, tracer: own });
+    const band = await other.open("emu:band-s1");
+    await other.provision(band, "k2-credit");
+    own.clear();
+    try {
+      const report = await other.tap(band, { amount: AMOUNT, terminal: "shop", faults: ["noisy:0.05@all"] });
+      ends.push(report.outcome);
+    } catch (error) {
+      expect(error).toMatchObject({ code: ACTIVATION_ERROR });
+      ends.push("error");
+    }
+    const sent = own.records.flatMap((record) =>
+      record.layer === "frame" && record.from === "pcd" ? [hex(record.bytes)] : [],
+    );
+    // Anticollision frames before and after the first WUPA that follows one.
+    const again = sent.indexOf("52", sent.indexOf("9320"));
+    if (sent.includes("9320") && again > 0 && sent.includes("9320", again)) restarts++;
+  }
+  // Measured: 30 approved, 4 of them after a restart, no error. One would need three starts in a row to fail.
+  expect(ends.filter((end) => end === "error").length).toBeLessThanOrEqual(1);
+  expect(ends.filter((end) => end === "approved").length).toBeGreaterThanOrEqual(28);
+  expect(restarts).toBeGreaterThan(0); // 4 of 30: the noise does hit what only a restart repairs
 });
 
 describe("what a run depends on", () => {

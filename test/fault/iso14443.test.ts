@@ -95,25 +95,22 @@ describe.each([
 });
 
 describe("one frame of the activation", () => {
-  // What the standard gives a reader to repeat works again. Where the card has left its state (a damaged anticollision command or SELECT
-  // sends it to IDLE; it answers one RATS only), the reader gives up by name.
+  // Where the card has left its state (a damaged anticollision command or SELECT sends it to IDLE; it answers one RATS only), the reader
+  // starts again from WUPA. It once gave up there by name. More of it: iso14443-activation.test.ts.
   test.each([
-    [0, "WUPA", "right", "right"],
-    [1, "ATQA", "right", "right"],
-    [2, "the anticollision command", "right", "iso14443/no-answer"],
-    [3, "the UID", "right", "right"],
-    [4, "SELECT", "right", "iso14443/no-answer"],
-    [5, "SAK", "iso14443/no-answer", "iso14443/no-answer"],
-    [6, "RATS", "right", "right"],
-    [7, "the ATS", "iso14443/no-answer", "iso14443/no-answer"],
-  ] as const)("%i, %s: lost %s, damaged %s", (index, _, ifLost, ifDamaged) => {
-    for (const [fault, expected] of [
-      [lost, ifLost],
-      [noisy, ifDamaged],
-    ] as const) {
+    [0, "WUPA"],
+    [1, "ATQA"],
+    [2, "the anticollision command"],
+    [3, "the UID"],
+    [4, "SELECT"],
+    [5, "SAK"],
+    [6, "RATS"],
+    [7, "the ATS"],
+  ] as const)("%i, %s: lost or damaged, and all answers are right (2, 4, 5 and 7 once ended the tap)", (index, _) => {
+    for (const fault of [lost, noisy]) {
       const outcome = run((frame, i) => (i === index ? fault(frame) : frame));
       expectHonest(outcome);
-      expect(outcome.code ?? "right").toBe(expected);
+      expect(outcome.code).toBeUndefined();
     }
   });
 });
@@ -178,7 +175,9 @@ test("the field goes while a frame is on the air: the reader ends by name", () =
       code = (error as TapbenchError).code;
     }
     expect(code, `frame ${index}`).toMatch(/^iso14443\/(no-answer|no-card)$/);
-    expect(world.cards[0]!.state).toBeDefined();
+    // As it was when the field went: a frame cut off changes nothing, an answer's state is entered before it is sent.
+    const phase = index === 0 ? "idle" : index <= 4 ? "ready" : index <= 6 ? "active" : "protocol";
+    expect(world.cards[0]!.state.phase, `frame ${index}`).toBe(phase);
     expect(world.air.fieldOn).toBe(false);
   }
 });

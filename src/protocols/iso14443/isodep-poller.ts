@@ -133,13 +133,18 @@ export function isoDepPoller(p: IsoDepParameters): IsoDepLink {
     }
   }
 
-  function* deselect(): Dialogue<Frame, Frame, boolean> {
-    for (let attempt = 0; attempt <= p.retries; attempt++) {
-      const wake = yield { send: [frame({ kind: "DESELECT", cid })], within: ACTIVATION_FWT };
-      if (received(wake.got)?.kind === "DESELECT") return true;
-    }
-    return false; // rule 8
-  }
+  return { exchange, deselect: () => deselectIsoDep(p) };
+}
 
-  return { exchange, deselect };
+export type Deselection = Pick<IsoDepParameters, "rate" | "cid" | "retries">;
+
+/** Puts a card that is in the block protocol to HALT; whether it confirmed. */
+export function* deselectIsoDep({ rate, cid, retries }: Deselection): Dialogue<Frame, Frame, boolean> {
+  const out = blockFrame({ kind: "DESELECT", cid }, rate);
+  for (let attempt = 0; attempt <= retries; attempt++) {
+    const { got } = yield { send: [out], within: ACTIVATION_FWT };
+    const block = got && parseBlock(got);
+    if (block?.kind === "DESELECT" && block.cid === cid) return true;
+  }
+  return false; // rule 8
 }

@@ -1,8 +1,9 @@
 import { equalBytes, hex } from "../../util/bytes.js";
 import type { Dialogue } from "../../util/dialogue.js";
+import { isTapbenchError } from "../../util/errors.js";
 import { iso14443Error } from "./errors.js";
 import { bitAt, checkedPayload, crcFrame, shortFrame, type Frame, type Rate } from "./frame.js";
-import { isoDepPoller, type IsoDepLink } from "./isodep-poller.js";
+import { deselectIsoDep, isoDepPoller, type Deselection, type IsoDepLink } from "./isodep-poller.js";
 import {
   atsParameters,
   CASCADE_TAG,
@@ -25,7 +26,7 @@ export interface ReaderOptions {
   readonly fsdi: number;
   /** Highest rate to agree on by PPS; 1 sends no PPS. */
   readonly maxRate: Rate;
-  /** Repetitions before a missing or damaged answer is given up. */
+  /** Repetitions before a missing or damaged answer is given up; and how often an activation that failed so starts again. */
   readonly retries: number;
   /** Assign this CID and use it in every block. Absent: CID 0, blocks without it. */
   readonly cid?: number;
@@ -134,16 +135,34 @@ export function* haltTypeA(): Dialogue<Frame, Frame, void> {
   yield { send: [crcFrame(Hlta.encode({}))], within: HLTA_SILENCE };
 }
 
+/** Where an activation stands: what starting again has to know. */
+interface Progress {
+  /** RATS was sent: the card may be in the block protocol, which one of these ends. */
+  deselections: readonly Deselection[];
+  /** The card may have changed its rates. */
+  ppsSent: boolean;
+}
+
 /**
  * RATS, PPS where both sides can go faster, and the guard time (ISO/IEC 14443-4 5).
  * @throws `iso14443/not-iso-dep`, `iso14443/bad-ats`, `iso14443/no-answer`, `iso14443/transmission`, `iso14443/protocol`
  */
-export function* activateIsoDep(card: SelectedCard, reader: ReaderOptions): Dialogue<Frame, Frame, ActivatedCard> {
+export const activateIsoDep = (card: SelectedCard, reader: ReaderOptions): Dialogue<Frame, Frame, ActivatedCard> =>
+  startIsoDep(card, reader, { deselections: [], ppsSent: false });
+
+function* startIsoDep(
+  card: SelectedCard,
+  reader: ReaderOptions,
+  progress: Progress,
+): Dialogue<Frame, Frame, ActivatedCard> {
   if ((card.sak & 0x20) === 0)
     throw iso14443Error("not-iso-dep", `SAK ${card.sak.toString(16)}: this card does not speak ISO 14443-4`, {
       sak: card.sak,
     });
   const cid = reader.cid ?? 0;
+  const plain: Deselection = { rate: 1, cid: undefined, retries: reader.retries };
+  // Whether the card can have a CID, its ATS will tell.
+  progress.deselections = reader.cid === undefined ? [plain] : [{ ...plain, cid }, plain];
   const ats = yield* insist(
     crcFrame(Rats.encode({ parameter: { fsdi: reader.fsdi, cid } })),
     ACTIVATION_FWT,
@@ -151,9 +170,13 @@ export function* activateIsoDep(card: SelectedCard, reader: ReaderOptions): Dial
     "RATS",
   );
   const parameters = atsParameters(ats);
+  const usedCid = parameters.cid ? reader.cid : undefined;
   if (parameters.sfgt > 0) yield { send: [], within: parameters.sfgt };
   const rates = bestRates(parameters, reader.maxRate);
   if (rates.toCard > 1 || rates.toReader > 1) {
+    const old = { ...plain, cid: usedCid };
+    progress.deselections = rates.toCard === 1 ? [old] : [old, { ...old, rate: rates.toCard }];
+    progress.ppsSent = true;
     const pps = Pps.encode({
       start: { command: PPS_COMMAND, cid },
       pps1: { dri: Math.log2(rates.toCard), dsi: Math.log2(rates.toReader) },
@@ -167,7 +190,7 @@ export function* activateIsoDep(card: SelectedCard, reader: ReaderOptions): Dial
     fsc: parameters.fsc,
     rate: rates.toCard,
     retries: reader.retries,
-    cid: parameters.cid ? reader.cid : undefined,
+    cid: usedCid,
   });
   const { atqa, uid, sak } = card;
   return { atqa, uid, sak, ats, parameters, rates, link };
@@ -180,16 +203,44 @@ function bestRates(card: AtsParameters, max: Rate): { toCard: Rate; toReader: Ra
   return { toCard: both, toReader: both };
 }
 
+/** Wakes a card, in whatever state but the block protocol: one in READY or ACTIVE takes the first WUPA as a fault and answers the second. */
+function* wakeTypeA(retries: number): Dialogue<Frame, Frame, number> {
+  for (let attempt = 0; attempt <= retries; attempt++) {
+    const found = yield* requestTypeA(WUPA);
+    if (found) return found.atqa;
+  }
+  throw iso14443Error("no-card", "no type A card answers; put the device on the reader", {});
+}
+
+/** What a lost or damaged frame may have caused, so that another start can succeed. */
+const PASSING: ReadonlySet<string> = new Set(["iso14443/no-answer", "iso14443/transmission", "iso14443/protocol"]);
+
 /**
- * From a field that is on to a card that takes APDUs.
+ * From a field that is on to a card that takes APDUs. Where repeating a frame did not help (a card that has answered SELECT, RATS or PPS does
+ * not answer it twice), it starts again from WUPA, `reader.retries` times: a card that may be in the block protocol is sent to HALT by
+ * S(DESELECT) first (ISO/IEC 14443-4 5.6.1.1), and once PPS has failed the rates stay at 106 kbit/s.
+ *
  * @throws `iso14443/no-card`, and what selecting and activating throw
  */
 export function* activateTypeA(reader: ReaderOptions): Dialogue<Frame, Frame, ActivatedCard> {
-  let found: { atqa: number } | undefined;
-  for (let attempt = 0; attempt <= reader.retries && !found; attempt++) found = yield* requestTypeA(WUPA);
-  if (!found) throw iso14443Error("no-card", "no type A card answers; put the device on the reader", {});
-  const { uid, sak } = yield* selectTypeA(reader.retries);
-  return yield* activateIsoDep({ atqa: found.atqa, uid, sak }, reader);
+  const progress: Progress = { deselections: [], ppsSent: false };
+  let failure: unknown;
+  for (let starts = 0; starts <= reader.retries; starts++) {
+    for (const deselection of progress.deselections) if (yield* deselectIsoDep(deselection)) break;
+    try {
+      const atqa = yield* wakeTypeA(reader.retries);
+      progress.deselections = [];
+      const selected = yield* selectTypeA(reader.retries);
+      return yield* startIsoDep({ atqa, ...selected }, progress.ppsSent ? { ...reader, maxRate: 1 } : reader, progress);
+    } catch (error) {
+      if (!isTapbenchError(error)) throw error;
+      // A card that was there and now keeps silent: what it failed at before says more.
+      if (failure !== undefined && error.code === "iso14443/no-card") continue;
+      if (!PASSING.has(error.code)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 /** Every card in the field, one after the other, each sent to sleep once it is known. At most `most`. */

@@ -17,9 +17,9 @@ describe("a fault as it is written", () => {
     ["lost:10000@in:select", { kind: "lost", frames: 10_000 }, command("in", "select")],
     ["lost@IN:Select-AID", { kind: "lost", frames: 1 }, command("in", "select-aid")],
     ["delay:5ms@in:gpo", { kind: "delay", by: 5_000_000 }, command("in", "gpo")],
-    ["delay:300us@in:get-data", { kind: "delay", by: 300_000 }, command("in", "get-data")],
+    ["delay:300us@in:read-record", { kind: "delay", by: 300_000 }, command("in", "read-record")],
     ["power-cut@in:gpo", { kind: "power-cut", operation: 1 }, command("in", "gpo")],
-    ["power-cut:7@in:store-data#2", { kind: "power-cut", operation: 7 }, command("in", "store-data", 2)],
+    ["power-cut:7@in:gpo#2", { kind: "power-cut", operation: 7 }, command("in", "gpo", 2)],
     ["power-cut:1:3@in:gpo", { kind: "power-cut", operation: 1, kept: 3 }, command("in", "gpo")],
     ["noisy:0.05@all", { kind: "noisy", probability: 0.05 }, { kind: "all" }],
     ["noisy:1@all", { kind: "noisy", probability: 1 }, { kind: "all" }],
@@ -136,10 +136,10 @@ describe("a plan", () => {
     faults.command(unhex(APDU.record))();
     faults.command(unhex(APDU.record))();
     expect(log).toEqual(["delay 1000000", ...idle]);
-    expect(faults.struck.map(({ text }) => text)).toEqual([
-      "power-cut:2:5@in:select-aid",
-      "field-loss@after:gpo",
-      "delay:1ms@in:read-record#2",
+    expect(faults.report()).toEqual([
+      { fault: "delay:1ms@in:read-record#2", struck: true },
+      { fault: "field-loss@after:gpo", struck: true },
+      { fault: "power-cut:2:5@in:select-aid", struck: true },
     ]);
   });
 
@@ -148,7 +148,19 @@ describe("a plan", () => {
     const faults = plan(made, "power-cut:99@in:gpo");
     faults.command(unhex(APDU.gpo))();
     expect(log[0]).toBe('cut {"before":99}');
-    expect(faults.struck).toEqual([]);
+    expect(faults.report()).toEqual([{ fault: "power-cut:99@in:gpo", struck: false }]);
+  });
+
+  test("noise in a command comes on top of the noise that is everywhere, and counts as struck once a frame was hit", () => {
+    const { made, pass } = target();
+    const faults = plan(made, "noisy:1@all", "lost:1@in:gpo");
+    const over = faults.command(unhex(APDU.gpo));
+    expect(faults.report().map(({ struck }) => struck)).toEqual([false, false]);
+    expect(pass(FRAME)).toBeUndefined();
+    expect(pass(FRAME)?.damaged).toBe(true);
+    expect(faults.report().map(({ struck }) => struck)).toEqual([true, true]);
+    over();
+    expect(pass(FRAME)?.damaged).toBe(true);
   });
 
   test("noise flips one bit of so many frames, and loss swallows them", () => {
@@ -170,10 +182,10 @@ describe("a plan", () => {
   test("steady noise is there from the start, and between commands; it counts as struck once it hit", () => {
     const { made, pass } = target();
     const faults = plan(made, "noisy:1@all");
-    expect(faults.struck).toEqual([]);
+    expect(faults.report()).toEqual([{ fault: "noisy:1@all", struck: false }]);
     expect(pass(FRAME)?.damaged).toBe(true);
     faults.command(unhex(APDU.gpo))();
     expect(pass(FRAME)?.damaged).toBe(true);
-    expect(faults.struck.map(({ text }) => text)).toEqual(["noisy:1@all"]);
+    expect(faults.report()).toEqual([{ fault: "noisy:1@all", struck: true }]);
   });
 });

@@ -172,15 +172,11 @@ describe("the reader", () => {
     expect(codeOf(() => follow(activateTypeA(READER), memory))).toBe("iso14443/not-iso-dep");
   });
 
-  test("sends RATS again when the ATS was lost or damaged, then gives up", () => {
+  test("sends RATS again when the ATS was lost or damaged (what comes after that: restart.test.ts)", () => {
     const start = PHONE_TRACE.slice(0, 3);
     const ats = raw("05 78 80 70 02 A5 46");
     const rats = "E0 80 31 73";
     expect(follow(activateTypeA(READER), [...start, [rats], [rats, spoilt(ats)], [rats, ats]]).sak).toBe(0x20);
-    expect(codeOf(() => follow(activateTypeA(READER), [...start, [rats], [rats], [rats]]))).toBe("iso14443/no-answer");
-    expect(codeOf(() => follow(activateTypeA(READER), [...start, [rats], [rats], [rats, spoilt(ats)]]))).toBe(
-      "iso14443/transmission",
-    );
   });
 });
 

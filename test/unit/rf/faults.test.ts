@@ -16,8 +16,8 @@ describe("a fault in words", () => {
     ["lost:4@in:SELECT-AID", { kind: "lost", frames: 4 }, at("select-aid")],
     ["delay:5ms@in:gpo", { kind: "delay", by: 5_000_000 }, at("gpo")],
     ["delay:300us@in:gpo", { kind: "delay", by: 300_000 }, at("gpo")],
-    ["power-cut:3@in:store-data", { kind: "power-cut", operation: 3 }, at("store-data")],
-    ["power-cut:3:2@in:store-data", { kind: "power-cut", operation: 3, kept: 2 }, at("store-data")],
+    ["power-cut:3@in:gpo", { kind: "power-cut", operation: 3 }, at("gpo")],
+    ["power-cut:3:2@in:gpo", { kind: "power-cut", operation: 3, kept: 2 }, at("gpo")],
     ["noisy:0.05@all", { kind: "noisy", probability: 0.05 }, { kind: "all" }],
   ])("%s", (text, what, where) => {
     expect(parseFault(text)).toEqual({ text, what, where });
@@ -84,7 +84,7 @@ describe("a fault plan", () => {
       plan: it,
       done,
       deliver,
-    } = plan("field-loss@before:gpo", "field-loss@in:read-record#2", "field-loss@after:get-data");
+    } = plan("field-loss@before:gpo", "field-loss@in:read-record#2", "field-loss@after:generate-ac");
     it.command(GPO)();
     expect(done).toEqual(["off"]);
     const first = it.command(READ);
@@ -96,11 +96,11 @@ describe("a fault plan", () => {
     second();
     deliver();
     expect(done).toEqual(["off", "off"]);
-    const last = it.command(unhex("80CA9F3600"));
+    const last = it.command(unhex("80AE90000100"));
     expect(done).toHaveLength(2);
     last();
     expect(done).toEqual(["off", "off", "off"]);
-    expect(it.struck.map(({ text }) => text)).toHaveLength(3);
+    expect(it.report().map(({ struck }) => struck)).toEqual([true, true, true]);
   });
 
   test("damages or swallows so many frames, during that command only", () => {

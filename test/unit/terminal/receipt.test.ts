@@ -56,8 +56,12 @@ describe("what the issuer is asked", () => {
       chip: outcome.dataRecord,
     });
   });
-  test("with the PIN, where there is one", () => {
-    expect(authorisationRequest(online(), 1n, unhex("0102030405060708")).pin).toEqual(unhex("0102030405060708"));
+  test("with the PIN, where one is asked for and entered", () => {
+    const pin = unhex("0102030405060708");
+    const asked = { ...online(), cvm: "online-pin" } as const;
+    expect(authorisationRequest(asked, 1n, () => pin).pin).toEqual(pin);
+    expect(authorisationRequest(asked, 1n, () => undefined).pin).toBeUndefined();
+    expect(authorisationRequest({ ...online(), cvm: "none" }, 1n, () => pin).pin).toBeUndefined();
   });
   test.each([
     ["5A padded", { "5A": "541333008960107F" }, "541333008960107", "2912"],
