@@ -10,7 +10,7 @@ import type { CardProfile, DeviceProfile, TerminalProfile } from "../profiles/ty
 import { encodeCommand, decodeResponse } from "../protocols/iso7816/apdu.js";
 import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
 import { combinationsOf } from "../terminal/data.js";
-import { encipheredPin } from "../terminal/pin.js";
+import { checkPin, encipheredPin } from "../terminal/pin.js";
 import { maskPan } from "../terminal/receipt.js";
 import { seededRandom, type Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
@@ -62,7 +62,7 @@ export interface TapRequest {
   /** What the holder enters when an online PIN is asked for; absent: nothing. */
   readonly pin?: string | undefined;
   /** Fault plans, such as `field-loss@before:gpo`. */
-  readonly faults?: readonly string[];
+  readonly faults?: readonly string[] | undefined;
 }
 
 /** Puts everything together: opens devices, provisions cards into them, taps them on terminals, has an issuer answer. */
@@ -156,6 +156,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     const transaction = { amount: request.amount, at };
     const combinations = combinationsOf(terminal, transaction);
     const { pin } = request;
+    if (pin !== undefined) checkPin(pin);
     const enterPin = pin === undefined ? undefined : (pan: string) => encipheredPin(pin, pan, pinKey);
     let caKeys: CaKeys | undefined;
     return () =>

@@ -20,6 +20,8 @@ const withTapOptions = (command: Command): Command =>
   command
     .option("--seed <text>", "repeat a run: the same seed gives the same bytes")
     .option("--at <date>", "day and time of the tap, UTC: 2026-03-01 or 2026-03-01T12:30:00Z")
+    .option("--issued <date>", "day on which the card is issued; the day of the tap unless given")
+    .option("--pin <digits>", "what the holder enters when the terminal asks for a PIN")
     .option("--terminal <name|file>", "terminal profile", TAP_DEFAULTS.terminal)
     .option("--card <name|file>", "card profile, provisioned before the tap", TAP_DEFAULTS.card)
     .option("--amount <amount>", "amount to pay", TAP_DEFAULTS.amount)
@@ -97,7 +99,7 @@ function decode(program: Command, context: Context): void {
     .command("decode")
     .summary("bytes in, explained tree out")
     .description(
-      "Explains BER-TLV: a string of hex digits, a file with hex or bytes in it, or standard input (-). A status word at the end is taken for a response.",
+      "Explains BER-TLV: a string of hex digits, a file with hex or bytes in it, or standard input (-). A status word at the end is taken for a response. Shows the bytes as they were given: account numbers in them are not masked.",
     )
     .argument("<hex|file|->", "what to decode")
     .option("--kernel <name>", "name tags as this kernel does: c2, c3, c7, ...")
@@ -124,14 +126,23 @@ function trace(program: Command, context: Context): void {
     .command("show")
     .summary("the whole trace as a tree, and where the time went")
     .description(
-      "Shows activation, every command with its decoded answer, every decision, and a waterfall of the times.",
+      "Shows activation, every command with its decoded answer, every decision, and a waterfall of the times. Account data of recorded taps are masked.",
     )
     .argument("<file>", "a trace, a recorded tap, or - for standard input")
     .option("--svg <file>", "write the waterfall as an SVG picture, too")
     .option("--frames", "list the frames inside exchanges")
+    .option("--reveal-test-data", "leave the test account numbers of a recorded tap readable; others never are")
     .option("--json", "print one JSON document")
     .action(
-      async (file: string, options: { readonly svg?: string; readonly frames?: boolean; readonly json?: boolean }) => {
+      async (
+        file: string,
+        options: {
+          readonly svg?: string;
+          readonly frames?: boolean;
+          readonly revealTestData?: boolean;
+          readonly json?: boolean;
+        },
+      ) => {
         const { showTrace } = await import("./commands/trace.js");
         context.exitCode = await showTrace(file, options, context);
       },

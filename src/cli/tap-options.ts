@@ -2,6 +2,8 @@
 export interface TapOptions {
   readonly seed?: string;
   readonly at?: string;
+  readonly issued?: string;
+  readonly pin?: string;
   readonly terminal: string;
   readonly fault?: readonly string[];
   readonly card: string;

@@ -29,6 +29,10 @@ export interface Transaction {
   readonly pdolData: Uint8Array;
   /** Records that the AFL marks as signed, in its order; undefined when one of them was not recorded. */
   readonly signedRecords: readonly SignedRecord[] | undefined;
+  /** Objects in the answer to SELECT, which nothing signs. */
+  readonly selectTags: readonly number[];
+  /** Records that were read, but are not marked as signed: `SFI/record`, and what is in them. */
+  readonly unsignedRecords: readonly { readonly key: string; readonly tags: readonly number[] }[];
   /** The last GENERATE AC: what was asked, what came. */
   readonly generateAc?: { readonly p1: number; readonly data: Uint8Array; readonly response: Uint8Array };
   /** What in the exchanges contradicts itself, as sentences. */
@@ -60,6 +64,7 @@ class Rebuilding {
   readonly doubts: string[] = [];
   pdolData: Uint8Array = NO_BYTES;
   sawGpo = false;
+  selectTags: readonly number[] = [];
   generateAc: Transaction["generateAc"];
 
   constructor(readonly aid: Uint8Array) {}
@@ -153,6 +158,7 @@ function select(
   const stranger = outside ?? inside;
   if (stranger) next.doubts.push(`the answer to SELECT holds ${tagHex(stranger.tag)}, which has no place there`);
   next.learn(data, "the answer to SELECT");
+  next.selectTags = tagsIn(data).filter((tag) => tag !== 0x84);
   return next;
 }
 
@@ -209,6 +215,9 @@ function processingOptions(current: Rebuilding, command: CommandApdu, sent: Uint
   current.card.set(0x94, format1.subarray(2));
 }
 
+/** Tags of the objects that hold no others; none where the bytes are malformed. */
+const tagsIn = (data: Uint8Array): number[] => [...leaves(attempt(() => parseTlv(data)) ?? [])].map(({ tag }) => tag);
+
 interface AflEntry {
   readonly sfi: number;
   readonly record: number;
@@ -260,8 +269,15 @@ function finish(current: Rebuilding): Transaction {
     doubts.push("the card signed, but was not asked to (P1 of GENERATE AC)");
   if (generateAc && (generateAc.p1 & 0x2f) !== 0) doubts.push("P1 of GENERATE AC has reserved bits set");
 
+  const signedKeys = new Set(signed.map(keyOf));
+  const unsignedRecords = [...records]
+    .filter(([key]) => !signedKeys.has(key))
+    .map(([key, data]) => ({ key, tags: tagsIn(data) }));
+
   return {
     aid: current.aid,
+    selectTags: current.selectTags,
+    unsignedRecords,
     card,
     terminal: current.terminal,
     pdolData: current.pdolData,

@@ -1,4 +1,4 @@
-import { findTlv, parseTlv } from "../codec/tlv.js";
+import { findTlv, parseTlv, tagHex } from "../codec/tlv.js";
 import {
   verifyCda,
   verifyChain,
@@ -96,16 +96,25 @@ const NOT_EVALUATED: Readonly<Record<LinkName, LinkStatus>> = {
  * by the issuer's, dynamic signature by the card's, the hash over what terminal and card said, and whether the exchanges fit together.
  * What does not hold is in the result.
  *
- * @throws `inspect/no-exchanges` when there is no transaction at all
+ * @throws `inspect/no-exchanges` when there are none
  */
 export function verifyExchanges(exchanges: Iterable<Exchange>, caKeys: CaKeys): Verification {
-  const transaction = rebuildTransaction(exchanges);
+  const list = [...exchanges];
+  if (list.length === 0)
+    throw inspectError("no-exchanges", "there is nothing to verify: no exchange with a card was recorded", {});
+  const transaction = rebuildTransaction(list);
   if (!transaction)
-    throw inspectError(
-      "no-exchanges",
-      "there is no transaction in it: no application was selected and asked for its processing options",
-      {},
-    );
+    return {
+      ...NOT_EVALUATED,
+      ok: false,
+      firstBroken: {
+        link: "exchanges",
+        reason: "no-transaction",
+        says: `nothing can be verified: no transaction can be put together from the ${list.length} exchange${list.length === 1 ? "" : "s"}, because no application was selected and asked for its processing options`,
+      },
+      method: "none",
+      notes: [],
+    };
   const notes: string[] = [];
   const facts = factsOf(transaction);
   const { generateAc } = transaction;
@@ -142,6 +151,7 @@ export function verifyExchanges(exchanges: Iterable<Exchange>, caKeys: CaKeys): 
     broken = judgeCda(cda, transaction, links);
     if (cda.status === "ok") {
       facts.ac = hex(cda.ac);
+      notes.push(uncovered(transaction));
       if (cda.more.length > 0) notes.push(`relay resistance data are signed as well: ${hex(cda.more)}`);
     }
   }
@@ -162,6 +172,23 @@ export function verifyTrace(
     );
   return verifyExchanges(contactlessExchanges(records), caKeys);
 }
+
+/** What neither a certificate nor the dynamic signature covers, so that a change in it may not be seen. */
+function uncovered({ selectTags, unsignedRecords }: Transaction): string {
+  const named = selectTags.map((tag) => (tag === 0x50 ? "the application label 50" : tagHex(tag)));
+  const open = [
+    `the directory and the answer to SELECT${named.length > 0 ? ` (${named.join(", ")})` : ""}`,
+    "what the file locator (94) says of records that are not signed",
+    ...unsignedRecords.flatMap(({ key, tags }) => {
+      const rest = tags.filter((tag) => !CERTIFYING.has(tag)); // those prove themselves
+      return rest.length > 0 ? [`record ${key} (${rest.map(tagHex).join(", ")})`] : [];
+    }),
+  ];
+  return `no signature covers: ${open.join("; ")}`;
+}
+
+/** CA index, issuer certificate with exponent and remainder, card certificate with the same. */
+const CERTIFYING: ReadonlySet<number> = new Set([0x8f, 0x90, 0x92, 0x9f32, 0x9f46, 0x9f47, 0x9f48]);
 
 type Facts = { -readonly [K in "aid" | "aip" | "ac" | "cid" | "atc" | "un" | "date"]?: string } & {
   ca?: Verification["ca"];

@@ -1,11 +1,13 @@
 import type { ApduRecord, FrameRecord, TraceRecord } from "../util/tracer.js";
 import { formatNanos, type Nanos } from "../util/time.js";
 import { commandName } from "./apdu-text.js";
+import { isWtx, unansweredGroups } from "./frame-groups.js";
 import { plain, type Paint, type Role } from "./paint.js";
 
 /*
- * Where the time of a tap went. Each exchange is a row; its time is split into what was seen on the air and what the card said it computed.
- * What is left over are the gaps between frames: frame delay times, guard times, the terminal's own work.
+ * Where the time of a tap went, to the last nanosecond: from field on to the end. Rows follow each other without holes, each with the
+ * pause before it, and the parts of a row sum to its time. So a moment counts once: what the card computes while it asks for more time
+ * is `wtx` as long as those frames are on the air.
  */
 
 export const PARTS = ["command", "compute", "response", "wtx", "gaps"] as const;
@@ -13,20 +15,25 @@ export type Part = (typeof PARTS)[number];
 
 export interface WaterfallRow {
   readonly label: string;
-  /** Since the first record shown. */
+  /** Since the start: the end of the row before. */
   readonly at: Nanos;
+  /** With the pause before its first bit. */
   readonly took: Nanos;
-  /** Nanoseconds a part; absent where it was not observed (frames over PC/SC, a card's computing on hardware). */
+  /** Of `took`, the pause before the first bit: the reader's frame delay, mostly. Part of the gaps. */
+  readonly lead: Nanos;
+  /** Nanoseconds a part, summing to `took`; absent where it was not observed (frames over PC/SC, a card's computing on hardware). */
   readonly parts: Readonly<Partial<Record<Part, Nanos>>>;
   readonly frames: number;
   /** Requests for more time, frames sent again, frames lost or damaged. */
   readonly extensions: number;
   readonly faults: number;
+  /** The command that was sent here and never answered. */
+  readonly unanswered?: string;
 }
 
 export interface Waterfall {
   readonly rows: readonly WaterfallRow[];
-  /** From the first frame or command to the end of the last. */
+  /** From field on, or the first frame or command where the field was not recorded, to the end. The sum of the rows, and of the parts. */
   readonly total: Nanos;
   /** Sums of the parts over all rows. */
   readonly parts: Readonly<Partial<Record<Part, Nanos>>>;
@@ -34,98 +41,169 @@ export interface Waterfall {
   readonly frames: number;
 }
 
-const isWtx = ({ bytes }: FrameRecord): boolean => bytes.length >= 3 && (bytes[0]! & 0xf7) === 0xf2;
+const endOf = (record: { readonly at: Nanos; readonly took: Nanos }): Nanos => record.at + record.took;
 
-interface Airtime {
-  command: Nanos;
-  response: Nanos;
-  wtx: Nanos;
-  extensions: number;
-  faults: number;
+interface Span {
+  readonly from: Nanos;
+  readonly until: Nanos;
 }
 
-function airtime(frames: readonly FrameRecord[]): Airtime {
-  const sum: Airtime = { command: 0, response: 0, wtx: 0, extensions: 0, faults: 0 };
-  for (const frame of frames) {
-    if (frame.fault !== undefined) sum.faults++;
-    if (isWtx(frame)) {
-      sum.wtx += frame.took;
-      if (frame.from === "picc") sum.extensions++;
-    } else if (frame.from === "pcd") sum.command += frame.took;
-    else sum.response += frame.took;
+/** The frames' times on the air, in order and without overlaps, inside a span. */
+function onAir(frames: readonly FrameRecord[], { from, until }: Span): (Span & { readonly frame: FrameRecord })[] {
+  const spans: (Span & { readonly frame: FrameRecord })[] = [];
+  let free = from;
+  for (const frame of frames.toSorted((a, b) => a.at - b.at)) {
+    const start = Math.max(free, frame.at);
+    const end = Math.min(until, endOf(frame));
+    if (end <= start) continue;
+    spans.push({ from: start, until: end, frame });
+    free = end;
   }
-  return sum;
+  return spans;
 }
+
+/** Where the card begins to compute: the last whole command block that reached it. */
+const commandEnd = (frames: readonly FrameRecord[]): Nanos | undefined => {
+  const last = frames.findLast(
+    ({ from, bytes, fault }) => from === "pcd" && fault === undefined && (bytes[0]! & 0xf2) === 0x02,
+  );
+  return last && endOf(last);
+};
 
 function rowOf(
   label: string,
   start: Nanos,
-  at: Nanos,
-  took: Nanos,
+  span: Span,
   frames: readonly FrameRecord[],
-  compute?: Nanos,
+  apdu?: ApduRecord,
 ): WaterfallRow {
-  const air = airtime(frames);
+  const took = span.until - span.from;
+  const air = { command: 0, response: 0, wtx: 0 };
+  const spans = onAir(frames, span);
+  for (const { from, until, frame } of spans)
+    air[isWtx(frame) ? "wtx" : frame.from === "pcd" ? "command" : "response"] += until - from;
   const seen = frames.length > 0;
-  // The card computes while it asks for more time, so the two overlap: the gaps are what neither explains.
-  const known = air.command + air.response + air.wtx + (compute ?? 0);
+  const first = apdu?.at ?? frames[0]?.at ?? span.until;
+  const lead = Math.min(took, Math.max(0, first - span.from));
+  const silent = took - air.command - air.response - air.wtx;
+  let compute: Nanos | undefined;
+  if (apdu?.compute !== undefined) {
+    const from = Math.max(span.from + lead, (seen ? commandEnd(frames) : undefined) ?? apdu.at);
+    const until = Math.min(span.until, from + Math.max(0, apdu.compute));
+    compute = Math.max(0, until - from);
+    for (const busy of spans) compute -= Math.max(0, Math.min(until, busy.until) - Math.max(from, busy.from));
+  }
   return {
     label,
-    at: at - start,
+    at: span.from - start,
     took,
+    lead,
     parts: {
       ...(seen && { command: air.command }),
       ...(compute !== undefined && { compute }),
       ...(seen && { response: air.response, wtx: air.wtx }),
-      gaps: Math.max(0, took - known),
+      gaps: silent - (compute ?? 0),
     },
     frames: frames.length,
-    extensions: air.extensions,
-    faults: air.faults,
+    extensions: frames.filter((frame) => frame.from === "picc" && isWtx(frame)).length,
+    faults: frames.filter(({ fault }) => fault !== undefined).length,
   };
 }
 
-const endOf = (record: { readonly at: Nanos; readonly took: Nanos }): Nanos => record.at + record.took;
+/** Rows one after the other, without holes. */
+class Rows {
+  readonly rows: WaterfallRow[] = [];
+  #cursor: Nanos;
 
-/** Exchanges of the contactless interface, with the frames that carried them; activation is the first row where frames were recorded. */
-export function waterfall(records: Iterable<TraceRecord>): Waterfall {
-  const shown: (FrameRecord | ApduRecord)[] = [];
-  for (const record of records)
-    if (record.layer === "frame" || (record.layer === "apdu" && record.via === "contactless")) shown.push(record);
-  const start = shown.reduce((least, { at }) => Math.min(least, at), Infinity);
-  const rows: WaterfallRow[] = [];
-  let pending: FrameRecord[] = [];
-  const flush = (label: string): void => {
-    const [first] = pending;
-    const last = pending.at(-1);
-    if (first && last) rows.push(rowOf(label, start, first.at, endOf(last) - first.at, pending));
-    pending = [];
-  };
-  for (const record of shown) {
-    if (record.layer === "frame") {
-      pending.push(record);
-      continue;
-    }
-    const own = pending.filter(({ at }) => at >= record.at);
-    pending = pending.filter(({ at }) => at < record.at);
-    flush("activation");
-    rows.push(rowOf(commandName(record.command), start, record.at, record.took, own, record.compute));
+  constructor(readonly start: Nanos) {
+    this.#cursor = start;
   }
-  flush(rows.length === 0 ? "activation" : "after the last exchange");
+
+  get total(): Nanos {
+    return this.#cursor - this.start;
+  }
+
+  add(label: string, until: Nanos, frames: readonly FrameRecord[], apdu?: ApduRecord, unanswered?: string): void {
+    const span = { from: this.#cursor, until: Math.max(this.#cursor, until) };
+    const row = rowOf(label, this.start, span, frames, apdu);
+    this.rows.push(unanswered === undefined ? row : { ...row, unanswered });
+    this.#cursor = span.until;
+  }
+
+  /** Time in which nothing was on the air; no row where there is none. */
+  silence(label: string, until: Nanos): void {
+    if (until > this.#cursor) this.add(label, until, []);
+  }
+
+  /** Frames that no exchange carried: activation, DESELECT, commands without an answer. The last of them lasts until `until`. */
+  unanswered(frames: readonly FrameRecord[], until: Nanos): void {
+    const groups = unansweredGroups(frames);
+    groups.forEach(({ label, command, frames: own }, i) => {
+      const end = own.reduce((most, frame) => Math.max(most, endOf(frame)), 0);
+      this.add(label, i === groups.length - 1 ? Math.max(end, until) : end, own, undefined, command);
+    });
+  }
+}
+
+/** Everything between field on and the end of the tap on the contactless interface, a row an exchange. */
+export function waterfall(records: Iterable<TraceRecord>): Waterfall {
+  const shown: TraceRecord[] = [];
+  for (const record of records)
+    if (record.layer === "apdu" ? record.via === "contactless" : record.layer !== "wallet" && record.layer !== "issuer")
+      shown.push(record);
+  const timed = shown.filter((record) => record.layer === "frame" || record.layer === "apdu");
+  const apdus = timed.filter(({ layer }) => layer === "apdu").length;
+  const counts = { apdus, frames: timed.length - apdus };
+  if (timed.length === 0) return { rows: [], total: 0, parts: {}, ...counts };
+
+  const starts = shown.filter((record) => record.layer === "field" && record.on);
+  const all = new Rows([...starts, ...timed].reduce((least, { at }) => Math.min(least, at), Infinity));
+  let pending: FrameRecord[] = [];
+  let end = all.start; // of what was recorded so far: terminals wait on when nothing is on the air
+  const powerUp = (first: Nanos): void => {
+    if (poweredUp) all.silence("field on", first);
+    poweredUp = false;
+  };
+  let poweredUp = false;
+  for (const record of shown) {
+    if (record.layer === "field" && record.on) {
+      settle();
+      all.silence("field off", record.at);
+      poweredUp = true;
+    } else if (record.layer === "frame") {
+      powerUp(record.at);
+      pending.push(record);
+    } else if (record.layer === "apdu") {
+      powerUp(record.at);
+      const before = pending.filter(({ at }) => at < record.at);
+      all.unanswered(before, 0);
+      const own = pending.filter(({ at }) => at >= record.at);
+      all.add(commandName(record.command), endOf(record), own, record);
+      pending = [];
+    }
+    end = Math.max(end, "took" in record ? endOf(record) : record.at);
+  }
+  settle();
+
+  function settle(): void {
+    all.unanswered(pending, end);
+    pending = [];
+    all.silence("until the end", end);
+  }
 
   const parts: Partial<Record<Part, Nanos>> = {};
-  for (const row of rows)
+  for (const row of all.rows)
     for (const part of PARTS) {
       const time = row.parts[part];
       if (time !== undefined) parts[part] = (parts[part] ?? 0) + time;
     }
-  return {
-    rows,
-    total: shown.length === 0 ? 0 : shown.reduce((most, record) => Math.max(most, endOf(record)), 0) - start,
-    parts,
-    apdus: shown.filter(({ layer }) => layer === "apdu").length,
-    frames: shown.filter(({ layer }) => layer === "frame").length,
-  };
+  return { rows: all.rows, total: all.total, parts, ...counts };
+}
+
+/** A row's parts in the order in which they are drawn: the pause before it comes first. */
+function* drawn({ lead, parts }: WaterfallRow): Generator<readonly [Part, Nanos], void, undefined> {
+  yield ["gaps", lead];
+  for (const part of PARTS) yield [part, (parts[part] ?? 0) - (part === "gaps" ? lead : 0)];
 }
 
 const MARKS: Readonly<
@@ -181,15 +259,15 @@ export function renderWaterfall(
 
 function bars(row: WaterfallRow, scale: number, room: number, paint: Paint): string {
   let spent = 0;
-  let drawn = 0;
+  let shown = 0;
   let bar = "";
-  for (const part of PARTS) {
-    spent += row.parts[part] ?? 0;
-    const until = Math.min(room, Math.round(Math.min(spent, row.took) * scale));
-    if (until > drawn) bar += paint(MARKS[part].role, MARKS[part].mark.repeat(until - drawn));
-    drawn = Math.max(drawn, until);
+  for (const [part, time] of drawn(row)) {
+    spent += time;
+    const until = Math.min(room, Math.round(spent * scale));
+    if (until > shown) bar += paint(MARKS[part].role, MARKS[part].mark.repeat(until - shown));
+    shown = Math.max(shown, until);
   }
-  return drawn === 0 ? paint("dim", "|") : bar;
+  return shown === 0 ? paint("dim", "|") : bar;
 }
 
 const escapeXml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -216,8 +294,7 @@ export function waterfallSvg({ rows, total, parts, apdus, frames }: Waterfall): 
     write(SVG.margin, line, row.label.length > 38 ? `${row.label.slice(0, 37)}~` : row.label);
     write(left - 10, line, formatNanos(row.took), "end");
     let spent = 0;
-    for (const part of PARTS) {
-      const time = Math.min(row.parts[part] ?? 0, row.took - spent);
+    for (const [part, time] of drawn(row)) {
       if (time <= 0) continue;
       const tip = escapeXml(`${MARKS[part].says}: ${formatNanos(time)}`);
       out.push(

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { TraceRecord } from "../util/tracer.js";
 import { traceError } from "./errors.js";
@@ -59,7 +59,6 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
   let file: FileHandle | undefined;
   try {
-    await mkdir(folder, { recursive: true });
     await rm(temporary, { force: true });
     file = await open(temporary, "wx", mode);
     let chunk = "";
@@ -77,7 +76,9 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
   } catch (error) {
     await file?.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
-    throw traceError("write-failed", `cannot write ${path}: ${(error as Error).message}`, { path }, error);
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const why = missing ? `there is no folder ${folder}` : (error as Error).message;
+    throw traceError("write-failed", `cannot write ${path}: ${why}`, { path, ...(missing && { folder }) }, error);
   }
 }
 

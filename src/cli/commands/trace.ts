@@ -1,10 +1,12 @@
 import type { CaKeys } from "../../emv/oda.js";
-import type { Exchange } from "../../inspect/exchanges.js";
+import { contactlessExchanges, type Exchange } from "../../inspect/exchanges.js";
 import { importTap, looksLikeTap } from "../../inspect/import-taps.js";
 import { renderTraceHeader, renderTranscript, transcribe, transcribeExchanges } from "../../inspect/transcript.js";
 import { LINKS, verifyExchanges, verifyTrace, type Verification } from "../../inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../inspect/waterfall.js";
+import { testRange } from "../../issuer/pan.js";
 import { caKeyLookup, loadCaKeys } from "../../profiles/ca-keys.js";
+import { maskRecords, requireTestData } from "../../trace/mask.js";
 import { readTrace, type ReadTrace } from "../../trace/reader.js";
 import { outputOf, type Context } from "../context.js";
 import { readInput, writeText } from "../files.js";
@@ -13,6 +15,7 @@ import { errorDocument, EXIT, reportError, type ExitCode, type Output } from "..
 interface ShowOptions {
   readonly svg?: string;
   readonly frames?: boolean;
+  readonly revealTestData?: boolean;
   readonly json?: boolean;
 }
 
@@ -39,7 +42,7 @@ export async function showTrace(file: string, options: ShowOptions, context: Con
   const output = outputOf(context, options);
   const content = await readContent(file, context);
   if (content.kind === "tap") {
-    const entries = transcribeExchanges(content.exchanges);
+    const entries = transcribeExchanges(presentable(content.exchanges, options.revealTestData === true));
     if (options.svg !== undefined) output.note("a recorded tap has no times, so there is no waterfall to draw");
     output.lines([
       `${content.name}: ${content.exchanges.length} exchanges, without times`,
@@ -69,6 +72,15 @@ export async function showTrace(file: string, options: ShowOptions, context: Con
   return output.json ? EXIT.usage : reportError(context.io, false, problem);
 }
 
+/** Exchanges of another tool's tap as they may be shown: who recorded it may have tapped a real card. @throws `trace/not-test-data` */
+function presentable(exchanges: readonly Exchange[], reveal: boolean): Exchange[] {
+  const records = exchanges.map(
+    (exchange) => ({ layer: "apdu", at: 0, took: 0, via: "contactless", ...exchange }) as const,
+  );
+  if (reveal) requireTestData(records, (pan) => testRange(pan) !== undefined);
+  return contactlessExchanges(maskRecords(records, { keepAccount: reveal }));
+}
+
 /** `tapbench trace verify <file>` */
 export async function verifyFile(file: string, options: VerifyOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
@@ -84,7 +96,19 @@ export async function verifyFile(file: string, options: VerifyOptions, context: 
     const { header, records, problem } = content.trace;
     if (problem) throw problem;
     const test = header.masked || header.seed === "" ? undefined : await testKeys(header.seed, context);
-    result = verifyTrace(header, records, (rid, index) => given(rid, index) ?? test?.(rid, index));
+    let own = false;
+    result = verifyTrace(header, records, (rid, index) => {
+      const key = given(rid, index);
+      if (key) return key;
+      const found = test?.(rid, index);
+      own ||= found !== undefined;
+      return found;
+    });
+    // Who can write a trace can name a seed: this key proves that the trace is consistent, not where it came from.
+    if (own) {
+      const note = `the CA key comes from the test CA of seed ${header.seed}, named by the trace itself`;
+      result = { ...result, notes: [note, ...result.notes] };
+    }
   }
   output.document(result);
   output.lines(renderVerification(result, output));

@@ -132,6 +132,55 @@ describe("demo and tap", () => {
     expect(await readFile(trace, "utf8")).toContain('"layer":"field"'); // what happened until then is kept
   });
 
+  test("a tap that broke off says why, by which rule, and at which command", async () => {
+    const faults = ["--fault", "field-loss@before:gpo", "--fault", "noise@in:generate-ac"];
+    const argv = ["tap", "emu:band-s1", "--reveal-test-data", ...faults, "--trace", trace];
+    const { code, out } = await tapbench(argv);
+    expect(code).toBe(3);
+    expect(out).toMatch(/^ {2}error link time-out$/m);
+    expect(out).toMatch(/^ {2}decided by c2\.stop: The link to the card failed; /m);
+    expect(out).toMatch(/^ {2}failed at GET PROCESSING OPTIONS$/m);
+    expect(out).toMatch(/^ {2}fault struck: field-loss@before:gpo\n {2}never struck: noise@in:generate-ac$/m);
+    expect(out).toMatch(/^GET PROCESSING OPTIONS: no answer /m);
+    expect(out).toMatch(/to repeat: tapbench tap emu:band-s1 .* --reveal-test-data\n$/);
+    expect(documentOf(await tapbench([...argv, "--json"]))).toMatchObject({
+      kernel: "c2",
+      error: { l1: "time-out" },
+      decided: { rule: "c2.stop", says: expect.stringContaining("The link to the card failed") as string },
+      failedCommand: "GET PROCESSING OPTIONS",
+      faults: [
+        { fault: "field-loss@before:gpo", struck: true },
+        { fault: "noise@in:generate-ac", struck: false },
+      ],
+    });
+  });
+
+  test("a limit names its rule, and no command is to blame", async () => {
+    const { out } = await tapbench(["tap", "emu:band-s1", "--amount", "100000", "--trace", trace]);
+    expect(out).toMatch(
+      /^ {2}error max limit exceeded\n {2}decided by c2\.stop: The amount is above .*\n {2}stopped after /m,
+    );
+  });
+
+  test.each([
+    ["--fault", "sunshine"],
+    ["--currency", "USD"],
+    ["--terminal", "moon"],
+    ["--card", "moon"],
+    ["--seed", ""],
+  ])("wrong usage (%s %s) leaves the trace that is there alone", async (...wrong) => {
+    await writeFile(trace, "of an earlier run");
+    expect((await tapbench(["tap", "emu:band-s1", ...wrong, "--trace", trace])).code).toBe(1);
+    expect(await readFile(trace, "utf8")).toBe("of an earlier run");
+  });
+
+  test("a trace into a folder that does not exist is an error that names the folder", async () => {
+    const missing = join(folder, "typo");
+    const { code, err } = await tapbench(["demo", "--trace", join(missing, "x.jsonl")]);
+    expect(code).toBe(1);
+    expect(err).toContain(`there is no folder ${missing} [trace/write-failed]`);
+  });
+
   test("a fault of the bench is exit 2, one sentence, one code", async () => {
     const openBench = (): never => {
       throw new TypeError("x is not a function");
@@ -195,6 +244,33 @@ describe("trace", () => {
     expect(out).toContain("6A83 record not found");
   });
 
+  test("show: a recorded tap is masked, unless all of it is test data and may be seen", async () => {
+    const tapOf = (pan: string): string =>
+      JSON.stringify({ name: "t", exchanges: [{ c: "00B2011400", r: `700A5A08${pan}9000` }] });
+    const shown = await tapbench(["trace", "show", "-"], { stdin: tapOf("5413330089600044") });
+    expect(shown.out).not.toContain("5413330089600044");
+    expect(shown.out).toContain("541333CCCCCC0044");
+    const json = await tapbench(["trace", "show", "--json", "-"], { stdin: tapOf("5413330089600044") });
+    expect(json.out).not.toContain("5413330089600044");
+    const revealed = await tapbench(["trace", "show", "--reveal-test-data", "-"], { stdin: tapOf("5413330089600044") });
+    expect(revealed.out).toContain("5413330089600044");
+    const real = await tapbench(["trace", "show", "--reveal-test-data", "-"], { stdin: tapOf("4929000000000000") });
+    expect(real).toMatchObject({ code: 1, out: "" });
+    expect(real.err).toContain("[trace/not-test-data]");
+  });
+
+  test("verify: exchanges without a transaction are exit 3, with a reason", async () => {
+    const stdin = JSON.stringify({ exchanges: [{ c: "00B2011400", r: "6A83" }] });
+    const ran = await tapbench(["trace", "verify", "--json", "-"], { stdin });
+    expect(ran).toMatchObject({ code: 3, err: "" });
+    expect(documentOf(ran)).toMatchObject({
+      issuerCertificate: "not-evaluated",
+      exchanges: "not-evaluated",
+      firstBroken: { reason: "no-transaction" },
+    });
+    expect((await tapbench(["trace", "verify", "-"], { stdin: '{"exchanges":[]}' })).code).toBe(1);
+  });
+
   test("verify: a trace of our own with its test data shown", async () => {
     await tapbench(["demo", "--seed", "9", "--reveal-test-data", "--json", "--trace", trace]);
     expect((await stat(trace)).mode & 0o777).toBe(0o600);
@@ -207,6 +283,8 @@ describe("trace", () => {
       transactionDataHash: "ok",
     });
     const text = await tapbench(["trace", "verify", trace]);
+    expect(text.out).toContain("note: the CA key comes from the test CA of seed 9, named by the trace itself\n");
+    expect(text.out).toMatch(/^note: no signature covers: .*application label 50/m);
     expect(text.out).toMatch(
       /^issuer certificate +ok\ncard certificate +ok\nsigned dynamic data +ok\ntransaction data hash +ok\n/,
     );

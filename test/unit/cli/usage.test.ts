@@ -80,6 +80,7 @@ describe("wrong usage", () => {
     [["demo", "--amount", "12,50"], "tapbench: '12,50' is no amount; write it like 12.50 [cli/bad-amount]\n"],
     [["demo", "--amount", "99999999999"], expect.stringContaining("[cli/amount-overflow]\n") as string],
     [["demo", "--currency", "XXX"], expect.stringContaining("[profile/unknown-currency]\n") as string],
+    [["demo", "--seed", ""], expect.stringContaining("[cli/bad-value]\n") as string],
     [["demo", "--at", "2026-02-30"], expect.stringContaining("[cli/bad-date]\n") as string],
   ])("%j", async (argv, err) => {
     expect(await tapbench([...argv, ...(argv[0] === "demo" ? ["--trace", "/dev/null/never"] : [])])).toEqual({

@@ -67,7 +67,11 @@ describe("a tap of our own", () => {
       cid: "80",
       atc: "0001",
       date: "260615",
-      notes: [],
+      notes: [
+        expect.stringMatching(
+          /^no signature covers: the directory and the answer to SELECT \(the application label 50, /,
+        ),
+      ],
     });
     expect(result.firstBroken).toBeUndefined();
     expect(Object.keys(result).slice(0, 4)).toEqual([
@@ -217,9 +221,21 @@ describe("the first broken link", () => {
     });
   });
 
-  test("no transaction at all", () => {
-    for (const list of [[], exchanges.slice(0, 1), [{ command: unhex("00"), response: unhex("") }]])
-      expect(() => verifyExchanges(list, caKeys)).toThrow(expect.objectContaining({ code: "inspect/no-exchanges" }));
+  test("exchanges without a transaction: nothing was evaluated, and why", () => {
+    for (const list of [exchanges.slice(0, 1), [{ command: unhex("00"), response: unhex("") }]])
+      expect(verifyExchanges(list, caKeys)).toMatchObject({
+        issuerCertificate: "not-evaluated",
+        cardCertificate: "not-evaluated",
+        sdad: "not-evaluated",
+        transactionDataHash: "not-evaluated",
+        exchanges: "not-evaluated",
+        ok: false,
+        firstBroken: { link: "exchanges", reason: "no-transaction" },
+      });
+  });
+
+  test("no exchanges at all", () => {
+    expect(() => verifyExchanges([], caKeys)).toThrow(expect.objectContaining({ code: "inspect/no-exchanges" }));
   });
 
   test("the last of several taps counts", () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { renderWaterfall, waterfall, waterfallSvg } from "../../../src/inspect/waterfall.js";
+import { openBench } from "../../../src/bench/bench.js";
+import { renderWaterfall, waterfall, waterfallSvg, type Waterfall } from "../../../src/inspect/waterfall.js";
 import { renderTranscript, transcribe, transcribeExchanges } from "../../../src/inspect/transcript.js";
 import { crcFrame } from "../../../src/protocols/iso14443/frame.js";
+import { memoryTrace } from "../../../src/trace/memory.js";
 import { unhex } from "../../../src/util/bytes.js";
 import type { ApduRecord, FrameRecord, TraceRecord } from "../../../src/util/tracer.js";
 
@@ -61,9 +63,20 @@ describe("waterfall", () => {
     expect(waterfall(TAP)).toEqual({
       rows: [
         {
-          label: "activation",
+          label: "field on",
           at: 0,
+          took: 100,
+          lead: 100,
+          parts: { gaps: 100 },
+          frames: 0,
+          extensions: 0,
+          faults: 0,
+        },
+        {
+          label: "activation",
+          at: 100,
           took: 1000,
+          lead: 0,
           parts: { command: 200, response: 200, wtx: 0, gaps: 600 },
           frames: 4,
           extensions: 0,
@@ -71,42 +84,97 @@ describe("waterfall", () => {
         },
         {
           label: "SELECT A0000000041010",
-          at: 2000,
-          took: 3000,
-          parts: { command: 500, compute: 1200, response: 1000, wtx: 0, gaps: 300 },
+          at: 1100,
+          took: 4000,
+          lead: 1000,
+          parts: { command: 500, compute: 1200, response: 1000, wtx: 0, gaps: 1300 },
           frames: 2,
           extensions: 0,
           faults: 0,
         },
         {
           label: "READ RECORD SFI 2 record 1",
-          at: 6000,
-          took: 6000,
-          parts: { command: 400, compute: 2500, response: 1600, wtx: 200, gaps: 1300 },
+          at: 5100,
+          took: 7000,
+          lead: 1000,
+          // Of 2500 ns of computing, 200 went by while frames about more time were on the air.
+          parts: { command: 400, compute: 2300, response: 1600, wtx: 200, gaps: 2500 },
           frames: 5,
           extensions: 1,
           faults: 1,
         },
       ],
-      total: 12_000,
-      parts: { command: 1100, compute: 3700, response: 2800, wtx: 200, gaps: 2200 },
+      total: 12_100,
+      parts: { command: 1100, compute: 3500, response: 2800, wtx: 200, gaps: 4500 },
       apdus: 2,
       frames: 11,
     });
   });
 
+  const accounted = (times: Waterfall): void => {
+    const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
+    expect(sum(times.rows.map(({ took }) => took))).toBe(times.total);
+    expect(sum(Object.values(times.parts))).toBe(times.total);
+    for (const row of times.rows) {
+      expect(sum(Object.values(row.parts))).toBe(row.took);
+      for (const time of Object.values(row.parts)) expect(time).toBeGreaterThanOrEqual(0);
+    }
+  };
+
+  test.each([
+    ["as it should go", []],
+    ["with noise", ["noise:2@in:generate-ac"]],
+    ["that breaks off", ["field-loss@before:gpo"]],
+  ])("a tap %s is accounted for to the last nanosecond", async (_, faults) => {
+    const tracer = memoryTrace();
+    const bench = await openBench({ tracer });
+    const device = await bench.open("emu:band-s1");
+    await bench.provision(device, "k2-credit");
+    const { total } = await bench.tap(device, { amount: 1250n, terminal: "shop", faults });
+    const times = waterfall(tracer.records);
+    expect(times.total).toBe(total);
+    accounted(times);
+    // A second tap of the same trace follows the first.
+    await bench.tap(device, { amount: 1250n, terminal: "shop", faults: [] });
+    accounted(waterfall(tracer.records));
+    if (faults[0]?.startsWith("field-loss"))
+      expect(times.rows.at(-1)).toMatchObject({
+        label: "GET PROCESSING OPTIONS: no answer",
+        unanswered: "GET PROCESSING OPTIONS",
+      });
+  });
+
+  test("a command that was not answered has its own row, read from its blocks", () => {
+    const half = `12${SELECT.slice(0, 10)}`;
+    const { rows } = waterfall([
+      frame(0, 100, "pcd", half),
+      frame(200, 100, "pcd", half, "lost"),
+      frame(400, 100, "picc", "A2"),
+      frame(600, 100, "pcd", `03${SELECT.slice(10)}`),
+      frame(800, 100, "pcd", "B3"),
+      frame(1000, 100, "pcd", "C2"),
+    ]);
+    expect(rows).toMatchObject([
+      { label: "SELECT A0000000041010: no answer", unanswered: "SELECT A0000000041010", frames: 5, took: 900 },
+      { label: "DESELECT", frames: 1, took: 200 },
+    ]);
+    const damaged = waterfall([frame(0, 100, "pcd", `02${SELECT}`, "corrupted")]);
+    expect(damaged.rows.map(({ label }) => label)).toEqual(["a command: no answer"]);
+  });
+
   test("in text fits its width, and shows where each row begins", () => {
     const lines = renderWaterfall(waterfall(TAP), { width: 80 });
     expect(lines).toEqual([
+      "field on                       100 ns  |",
       "activation                    1.00 us  >..",
-      "SELECT A0000000041010         3.00 us        >>####<<<.",
-      "READ RECORD SFI 2 record 1    6.00 us                      >#########<<<<<w....  WTX x1, 1 faulty frame",
-      "total                         12.0 us  2 commands, 11 frames",
+      "SELECT A0000000041010         4.00 us     ...>>####<<<.",
+      "READ RECORD SFI 2 record 1    7.00 us                  ...>>#######<<<<<<.....  WTX x1, 1 faulty frame",
+      "total                         12.1 us  2 commands, 11 frames",
       "command on the air            1.10 us  >",
-      "card computing                3.70 us  #",
+      "card computing                3.50 us  #",
       "response on the air           2.80 us  <",
       "waiting time extension         200 ns  w",
-      "frame delays and the rest     2.20 us  .",
+      "frame delays and the rest     4.50 us  .",
     ]);
   });
 
@@ -117,6 +185,7 @@ describe("waterfall", () => {
         label: "READ RECORD SFI 2 record 1",
         at: 0,
         took: 1000,
+        lead: 0,
         parts: { gaps: 1000 },
         frames: 0,
         extensions: 0,
@@ -134,7 +203,7 @@ describe("waterfall", () => {
     const svg = waterfallSvg(waterfall(TAP));
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" /);
     expect(svg.trimEnd()).toMatch(/<\/svg>$/);
-    expect(svg.match(/<rect [^>]*><title>/g)).toHaveLength(3 + 4 + 5);
+    expect(svg.match(/<rect [^>]*><title>/g)).toHaveLength(1 + 3 + 5 + 6);
     expect(svg).toContain("READ RECORD SFI 2 record 1");
     expect(svg).not.toMatch(/href|script|NaN/);
   });

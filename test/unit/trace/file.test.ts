@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -25,6 +25,7 @@ let path: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tapbench-trace-"));
   path = join(folder, "deep", "tap.jsonl");
+  await mkdir(join(folder, "deep"));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -51,7 +52,7 @@ describe("writing", () => {
     const writing = writeTraceFile(path, identity, records, { reveal });
     await expect(writing).rejects.toMatchObject({ code: "trace/not-test-data", context: { pan: "541333******0044" } });
     await expect(writing).rejects.not.toMatchObject({ message: expect.stringContaining("0089") as string });
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(join(folder, "deep"))).toEqual([]);
   });
 
   test("replaces the file as a whole and leaves nothing beside it", async () => {
@@ -63,6 +64,7 @@ describe("writing", () => {
   });
 
   test("that fails says where, and keeps the old file", async () => {
+    await rm(join(folder, "deep"), { recursive: true });
     await writeFile(join(folder, "deep"), "a file, not a folder");
     await expect(writeTraceFile(path, identity, records)).rejects.toMatchObject({
       code: "trace/write-failed",
@@ -70,6 +72,16 @@ describe("writing", () => {
     });
     expect(await readFile(join(folder, "deep"), "utf8")).toBe("a file, not a folder");
   });
+});
+
+test("a folder that does not exist is named, not made", async () => {
+  const missing = join(folder, "typo");
+  await expect(writeTraceFile(join(missing, "tap.jsonl"), identity, records)).rejects.toMatchObject({
+    code: "trace/write-failed",
+    message: expect.stringContaining(`there is no folder ${missing}`) as string,
+    context: { folder: missing },
+  });
+  expect(await readdir(folder)).toEqual(["deep"]);
 });
 
 describe("reading", () => {
