@@ -1,3 +1,4 @@
+import { roomFor } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
 import { codecError } from "./errors.js";
 import type { Kind } from "./fields.js";
@@ -40,7 +41,9 @@ export function message<const F extends Fields>(name: string, source: string, fi
       const out: number[] = [];
       const all = value as Readonly<Record<string, unknown>>;
       for (const { field, kind } of rows) kind.encode(all[field], out, all);
-      return Uint8Array.from(out);
+      const bytes = roomFor(out.length);
+      bytes.set(out);
+      return bytes;
     },
     decode(bytes) {
       const reader = { bytes, at: 0 };

@@ -1,4 +1,4 @@
-import { hex, NO_BYTES } from "../util/bytes.js";
+import { hex, NO_BYTES, roomFor } from "../util/bytes.js";
 import type { TapbenchError } from "../util/errors.js";
 import { codecError } from "./errors.js";
 
@@ -146,7 +146,7 @@ export function tlv(tag: number, ...value: readonly Uint8Array[]): Uint8Array {
   for (const part of value) length += part.length;
   const forTag = tagSize(tag);
   const forLength = lengthSize(length);
-  const out = new Uint8Array(forTag + forLength + length);
+  const out = roomFor(forTag + forLength + length);
   writeUint(out, 0, forTag, tag);
   if (forLength > 1) out[forTag] = 0x7f + forLength;
   writeUint(out, forTag + Math.min(1, forLength - 1), forLength === 1 ? 1 : forLength - 1, length);

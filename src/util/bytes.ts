@@ -2,11 +2,24 @@ import { utilError } from "./errors.js";
 
 export const NO_BYTES = new Uint8Array(0);
 
+/** Up to here the engine keeps the bytes of a typed array on its own heap, which is fast. */
+const ON_HEAP = 64;
+
+/**
+ * Room for bytes that are all going to be written at once; until then they hold anything. Out of Node's buffer pool: an array of its own for a
+ * frame costs ten times as much (measured: 2.5 us for 250 bytes, 0.15 us from the pool).
+ */
+export function roomFor(length: number): Uint8Array {
+  if (length <= ON_HEAP) return new Uint8Array(length);
+  const { buffer, byteOffset } = Buffer.allocUnsafe(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 /** The parts, one after the other, in a new array. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const out = new Uint8Array(length);
+  const out = roomFor(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);
@@ -41,6 +54,7 @@ export function readUint(bytes: Uint8Array): number {
   return value;
 }
 
+const plain = (bytes: Buffer): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** Upper-case hex without spaces, as card specifications print it. */
@@ -56,11 +70,11 @@ export function unhex(text: string): Uint8Array {
     throw utilError("not-hex", "hex needs two digits a byte; one is missing or too many", { digits: compact.length });
   const bad = compact.search(/[^0-9A-Fa-f]/);
   if (bad >= 0) throw utilError("not-hex", `'${compact[bad]}' is not a hex digit; use 0-9 and A-F`, { offset: bad });
-  return Uint8Array.from(Buffer.from(compact, "hex"));
+  return plain(Buffer.from(compact, "hex"));
 }
 
 /** One byte a character; for the ASCII names that card data holds. */
-export const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+export const ascii = (text: string): Uint8Array => plain(Buffer.from(text, "latin1"));
 /** Bytes as Latin-1 text; what is not printable becomes a dot. */
 export const printable = (bytes: Uint8Array): string =>
   buffer(bytes)

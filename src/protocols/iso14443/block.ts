@@ -1,3 +1,4 @@
+import { roomFor } from "../../util/bytes.js";
 import { checkedPayload, CRC_BYTES, sealed, type Frame, type Rate } from "./frame.js";
 
 /** A block of ISO/IEC 14443-4 7.1. Blocks with a NAD are not used by payment cards and do not parse. */
@@ -49,7 +50,7 @@ export function blockFrame(block: Block, rate: Rate): Frame {
     block.kind === "I" ? PCB.I(block) : block.kind === "R" ? PCB.R(block) : block.kind === "WTX" ? 0xf2 : 0xc2;
   const head = block.cid === undefined ? 1 : 2;
   const inf = block.kind === "I" ? block.inf : undefined;
-  const bytes = new Uint8Array(head + (inf?.length ?? 0) + (block.kind === "WTX" ? 1 : 0) + CRC_BYTES);
+  const bytes = roomFor(head + (inf?.length ?? 0) + (block.kind === "WTX" ? 1 : 0) + CRC_BYTES);
   bytes[0] = block.cid === undefined ? pcb : pcb | 0x08;
   if (block.cid !== undefined) bytes[1] = block.cid;
   if (inf) bytes.set(inf, head);

@@ -1,4 +1,5 @@
 import { crcA } from "../../codec/crc.js";
+import { roomFor } from "../../util/bytes.js";
 import { carrierCycles, type Nanos } from "../../util/time.js";
 
 /** Divisor of the bit duration: 1, 2, 4, 8 for 106, 212, 424, 848 kbit/s. */
@@ -27,7 +28,7 @@ export const CRC_BYTES = 2;
 
 /** Standard frame: the bytes and their CRC_A. */
 export function crcFrame(payload: Uint8Array, rate: Rate = 1): Frame {
-  const bytes = new Uint8Array(payload.length + CRC_BYTES);
+  const bytes = roomFor(payload.length + CRC_BYTES);
   bytes.set(payload);
   return sealed(bytes, rate);
 }
