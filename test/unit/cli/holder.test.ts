@@ -28,5 +28,6 @@ test("--pin is what the holder enters", async () => {
   expect(documentOf(await tap(...ring))).toMatchObject({ outcome: "declined", issuer: { reason: "pin-missing" } });
   expect(documentOf(await tap(...ring, "--pin", "1234"))).toMatchObject({ outcome: "approved" });
   const bad = await tap(...ring, "--pin", "12");
-  expect([bad.code, documentOf(bad)]).toEqual([1, { error: expect.objectContaining({ code: "terminal/bad-pin" }) }]);
+  expect(bad.code).toBe(1);
+  expect(documentOf(bad)).toMatchObject({ error: { code: "terminal/bad-pin" } });
 });
