@@ -10,8 +10,8 @@ export default defineConfig({
     // Processes, not threads: native drivers do not all survive a worker thread. One for each core; the default leaves one idle.
     pool: "forks",
     maxWorkers: "100%",
-    testTimeout: 10_000,
-    hookTimeout: 10_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 5_000,
     retry: 0,
   },
