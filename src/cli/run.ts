@@ -1,7 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../trace/version.js";
 import type { Context } from "./context.js";
-import { declareCommands, examples } from "./declare.js";
+import { declareCommands } from "./declare/commands.js";
+import { examples } from "./declare/options.js";
 import type { cliError } from "./errors.js";
 import type { ExitCode, Io } from "./output.js";
 
