@@ -13,7 +13,8 @@ import { isTapbenchError } from "../../src/util/errors.js";
 import { resumeRandom, type Random, type RandomPosition } from "../../src/util/random.js";
 import type { Nanos } from "../../src/util/time.js";
 import { emulatorError } from "../errors.js";
-import type { AnyApplet, AppletContext, AppletStorage, CardInterface } from "./applet.js";
+import type { AnyApplet, AppletContext, CardInterface } from "./applet.js";
+import { InstanceStorage } from "./instance-storage.js";
 import { Nvm, type NvmSnapshot } from "./nvm.js";
 import { ObjectStore } from "./store.js";
 
@@ -252,42 +253,6 @@ export class SecureElement {
       holderVerified: this.holderVerified,
       spend,
     };
-  }
-}
-
-/** One instance's part of the store: its numbers, moved out of the way of others'. */
-class InstanceStorage implements AppletStorage {
-  readonly #store: ObjectStore;
-  readonly #base: number;
-
-  constructor(store: ObjectStore, instance: number) {
-    this.#store = store;
-    this.#base = instance * 0x10000;
-  }
-
-  get ids(): readonly number[] {
-    const base = this.#base;
-    return this.#store.ids.filter((id) => id >= base && id < base + 0x10000).map((id) => id - base);
-  }
-
-  get(id: number): Uint8Array | undefined {
-    return this.#store.get(this.#base + id);
-  }
-
-  putAll(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void {
-    this.#store.putAll(changes.map(([id, bytes]) => [this.#base + id, bytes]));
-  }
-
-  counter(id: number): number {
-    return this.#store.counter(this.#base + id);
-  }
-
-  setCounter(id: number, value: number): void {
-    this.#store.setCounter(this.#base + id, value);
-  }
-
-  writeCounter(id: number, value: number): void {
-    this.#store.writeCounter(this.#base + id, value);
   }
 }
 
