@@ -53,7 +53,7 @@ export function storeData(
   finish: (dgis: ReadonlyMap<number, Uint8Array>) => { readonly sw: number; readonly remove?: readonly number[] },
 ): { state: PersonalisationState; response: ResponseApdu } {
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });
-  if (context.via !== "wired") return refuse(SW.conditionsOfUse);
+  if (context.secured !== true) return refuse(SW.conditionsOfUse);
   if ((command.p1 & ~LAST_BLOCK) !== DGI_FORMAT) return refuse(SW.wrongP1P2);
   if (command.p2 !== (state.nextBlock & 0xff)) return refuse(SW.wrongP1P2);
   const data = concat(state.data, command.data ?? NO_BYTES);

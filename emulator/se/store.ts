@@ -58,6 +58,13 @@ export class ObjectStore {
     return [...this.#extents.keys()];
   }
 
+  /** Bytes of heap that no object has; not all of them in one piece. */
+  get free(): number {
+    let taken = 0;
+    for (const { length } of this.#extents.values()) taken += aligned(length);
+    return this.#nvm.size - HEAP_AT - taken;
+  }
+
   get(id: number): Uint8Array | undefined {
     const known = this.#read.get(id);
     if (known) return known;

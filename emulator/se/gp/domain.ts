@@ -1,7 +1,7 @@
 import { parseTlv, tlv } from "../../../src/codec/tlv.js";
 import { cardRecognition, encodeKeyInformation } from "../../../src/protocols/gp/registry.js";
 import { KEY_TYPES } from "../../../src/protocols/gp/messages.js";
-import { status, type CommandApdu, type ResponseApdu } from "../../../src/protocols/iso7816/apdu.js";
+import { status, type CommandApdu } from "../../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { NO_BYTES, u32be } from "../../../src/util/bytes.js";
 import { isTapbenchError } from "../../../src/util/errors.js";

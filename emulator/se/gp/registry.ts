@@ -119,6 +119,8 @@ export class CardRegistry {
   readonly #applications = new Map<number, ApplicationEntry>();
   readonly #loadFiles = new Map<number, LoadFileEntry>();
   #cardState: number;
+  /** Counts changes, for those who keep what follows from the registry. */
+  changes = 0;
 
   constructor(store: ObjectStore) {
     this.#store = store;
@@ -128,7 +130,7 @@ export class CardRegistry {
       else if (id >= LOAD_FILES && id < CARD) this.#loadFiles.set(id, decodeLoadFile(store.get(id)!));
     }
     this.#cardState = store.get(CARD)?.[0] ?? 0;
-    this.#clear();
+    this.clear();
   }
 
   /** By number: the order in which they were installed, and in which a partial name finds them. */
@@ -148,6 +150,7 @@ export class CardRegistry {
   set cardState(state: number) {
     this.#store.put(CARD, Uint8Array.of(state));
     this.#cardState = state;
+    this.changes++;
   }
 
   application(aid: Uint8Array): ApplicationEntry | undefined {
@@ -170,6 +173,7 @@ export class CardRegistry {
   putApplication(entry: ApplicationEntry): void {
     this.#store.put(APPLICATIONS + entry.number, encodeApplication(entry));
     this.#applications.set(entry.number, entry);
+    this.changes++;
   }
 
   /** Adds a load file. @throws `emulator/store-full` */
@@ -178,6 +182,7 @@ export class CardRegistry {
     for (; this.#loadFiles.has(id); id++) if (equalBytes(this.#loadFiles.get(id)!.aid, entry.aid)) break;
     this.#store.put(id, encodeLoadFile(entry));
     this.#loadFiles.set(id, entry);
+    this.changes++;
   }
 
   /** All of them at once, their registry entries first: after a cut they are there whole or not at all. */
@@ -188,11 +193,12 @@ export class CardRegistry {
     this.#store.putAll(changes);
     for (const { number } of applications) this.#applications.delete(number);
     if (file !== undefined) this.#loadFiles.delete(file);
-    this.#clear();
+    this.changes++;
+    this.clear();
   }
 
-  /** Objects whose application is gone: a deletion ends here, at once or after a power cut. */
-  #clear(): void {
+  /** Removes objects that no application owns: a deletion ends here, at once or after a power cut, and so does an installation that failed. */
+  clear(): void {
     if (this.#cardState === 0) return; // before it is manufactured, a card has instances without a registry
     for (const id of this.#store.ids) {
       const owner = Math.floor(id / 0x10000);
