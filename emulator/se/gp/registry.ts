@@ -35,8 +35,8 @@ export interface LoadFileEntry {
   readonly modules: readonly { readonly aid: Uint8Array; readonly applet: string }[];
 }
 
-/** The operating system's own objects stand above every instance's: FFFF nnnn. */
-const OS_AREA = 0xffff_0000;
+/** The operating system's own objects stand above every instance's: 7FFF nnnn. */
+const OS_AREA = 0x7fff_0000;
 const APPLICATIONS = OS_AREA + 0x0000;
 const LOAD_FILES = OS_AREA + 0x1000;
 const CARD = OS_AREA + 0xf000;
