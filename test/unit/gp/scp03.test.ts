@@ -181,14 +181,15 @@ describe.each(RECORDED)("a recorded session, keys of $keys bytes, level $level",
   test("any changed bit of a secured command is refused", () => {
     const session = scp03Accept(handshake, decodeCommand(unhex(recorded.authenticate)))!;
     const secured = unhex(recorded.store);
+    const accepted: number[] = [];
     for (let bit = 0; bit < (secured.length - 1) * 8; bit++) {
       if (bit >> 3 === 4) continue; // Lc: no longer an APDU
       const changed = Uint8Array.from(secured);
       changed[bit >> 3]! ^= 1 << (bit & 7);
-      if (changed[0] === 0x84 || (changed[0]! & 0x03) === 0)
-        // the logical channel is no part of what is signed
-        expect(scp03.unwrap(session, decodeCommand(changed)), `bit ${bit}`).toBeUndefined();
+      if (scp03.unwrap(session, decodeCommand(changed))) accepted.push(bit);
     }
+    // The two lowest bits of the class byte are the logical channel, which is no part of what is signed.
+    expect(accepted).toEqual([0, 1]);
   });
 });
 
