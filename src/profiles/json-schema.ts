@@ -14,6 +14,7 @@ export async function profileJsonSchemas(): Promise<Readonly<Record<string, unkn
     card: lenient(make(schema.cardSchema)),
     terminal: lenient(make(schema.terminalSchema)),
     keys: make(schema.keySetsSchema),
+    "domain-keys": make(schema.domainKeysSchema),
     "ca-keys": make(schema.caKeysSchema),
   };
 }

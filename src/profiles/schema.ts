@@ -144,6 +144,21 @@ const head = {
 
 const bits5 = (description: string) => bytes(5, 5, description);
 
+const label = (description: string) => {
+  const error = "a label of a key set, such as test:issuer-domain";
+  return z
+    .string({ error })
+    .regex(/^[a-z][a-z0-9-]{0,31}:[a-z][a-z0-9-]{0,31}$/, { error })
+    .meta({ description });
+};
+
+const domain = (description: string) =>
+  map({
+    aid: aid(),
+    version: integer(1, 127, "key version number"),
+    keys: label("key set in keys/domains.yaml"),
+  }).meta({ description });
+
 /** A device: radio, secure element, how fast it computes, how it verifies its holder. */
 export const deviceSchema = map({
   ...head,
@@ -182,6 +197,15 @@ export const deviceSchema = map({
       "applets",
       "instances that are there when the device leaves the factory",
     ),
+    card: map({
+      scp: z.union([z.literal(2), z.literal(3)], { error: "2 or 3" }).meta({ description: "secure channel protocol" }),
+      i: bytes(1, 1, "its options, parameter i"),
+      maxFailures: integer(1, 255, "wrong authentications in a row that block a key version"),
+      issuerDomain: domain("issuer security domain"),
+      paymentDomain: domain("security domain that the applets belong to"),
+    })
+      .optional()
+      .meta({ description: "GlobalPlatform card management; without it, applets take personalisation as it comes" }),
   }),
   compute: map({
     command: duration("for any command, before anything else"),
@@ -325,6 +349,35 @@ export const keySetsSchema = map({
         }).optional(),
       }),
       { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to ac, smi and smc" : undefined) },
+    )
+    .meta({ description: "by label" }),
+});
+
+const symmetricKeyHex = (description: string) => {
+  const error = "a key of 16, 24 or 32 bytes: hex digits in quotes";
+  return z
+    .string({ error })
+    .regex(/^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})$/, { error })
+    .transform((value) => unhex(value))
+    .meta({ description });
+};
+
+/** Key sets of security domains by label. */
+export const domainKeysSchema = map({
+  note: text(400, "what these keys are for").optional(),
+  sets: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, { error: "a label: small letters, digits and -" }),
+      map({
+        kind: oneOf(["aes", "des"], "what the keys are for: aes with SCP03, des with SCP02"),
+        diversification: oneOf(["none", "kdf3", "emv", "visa2"], "how a card's keys follow from these").default("none"),
+        enc: symmetricKeyHex("secure channel encryption"),
+        mac: symmetricKeyHex("secure channel message authentication"),
+        dek: symmetricKeyHex("data encryption"),
+      }).refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
+        error: "three keys of the same length",
+      }),
+      { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to kind, enc, mac and dek" : undefined) },
     )
     .meta({ description: "by label" }),
 });

@@ -53,7 +53,7 @@ export function gpCard(
         packages: PACKAGES,
       },
       issuer: { aid: ISSUER_DOMAIN, version: 0x30, keys: stored(keys) },
-      domain: { aid: PAYMENT_DOMAIN, keys: { version: 0x31, set: stored(keys) } },
+      domain: { aid: PAYMENT_DOMAIN, version: 0x31, keys: stored(keys) },
     },
     ...changes,
   });

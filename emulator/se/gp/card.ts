@@ -13,16 +13,17 @@ import { CardRegistry, type ApplicationEntry, type LoadFileEntry } from "./regis
  * A GlobalPlatform card under the element's operating system: what its maker put in, and what security domains may do with it.
  */
 
-/** A supplementary security domain, and the applications that belong to it, as the card leaves its maker. */
+/** A security domain as the card leaves its maker. */
 export interface DomainAtStart {
   readonly aid: Uint8Array;
-  readonly keys?: { readonly version: number; readonly set: StoredKeys };
+  readonly version: number;
+  readonly keys: StoredKeys;
 }
 
 /** How a GlobalPlatform card is made. */
 export interface CardAtStart {
   readonly settings: CardSettings;
-  readonly issuer: { readonly aid: Uint8Array; readonly version: number; readonly keys: StoredKeys };
+  readonly issuer: DomainAtStart;
   /** Owner of the applications that are there from the start. */
   readonly domain: DomainAtStart;
 }
@@ -94,8 +95,8 @@ export function manufacture(
   const { personalized, selectable } = APPLICATION_STATES;
   const first = add(DOMAIN_MODULE, issuer.aid, issuer.aid, ISSUER_PRIVILEGES, personalized);
   storeKeys(new InstanceStorage(store, first.number), issuer.version, issuer.keys);
-  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain"], domain.keys ? personalized : selectable);
-  if (domain.keys) storeKeys(new InstanceStorage(store, owner.number), domain.keys.version, domain.keys.set);
+  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain"], personalized);
+  storeKeys(new InstanceStorage(store, owner.number), domain.version, domain.keys);
   for (const { module, aid } of applications) add(module, aid, domain.aid, [], selectable);
   registry.cardState = CARD_STATES.secured;
 }

@@ -15,6 +15,7 @@ import {
   PutKey,
 } from "./messages.js";
 import { decodeRegistry, NEXT, SCOPES, STATUS_FORMAT, type RegistryEntry, type Scope } from "./registry.js";
+import { LEVEL } from "./secure-channel.js";
 import { checkScp02Level, scp02, scp02Authenticate, scp02Handshake, type Scp02Session } from "./scp02.js";
 import { checkScp03Level, scp03, scp03Authenticate, scp03Handshake, scp03Options, type Scp03Session } from "./scp03.js";
 
@@ -143,7 +144,9 @@ function open03(update: Extract<Update, { scp: 3 }>, set: KeySet, hostChallenge:
     channel: {
       level,
       *send(plainCommand) {
-        const step = scp03.wrap(now, plainCommand);
+        // An answer with a MAC always has data.
+        const le = plainCommand.le ?? ((level & LEVEL.responseMac) === 0 ? undefined : 256);
+        const step = scp03.wrap(now, { ...plainCommand, le });
         now = step.session;
         const { answer } = yield step.command;
         return scp03.unwrapResponse(now, answer);
