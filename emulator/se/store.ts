@@ -116,7 +116,7 @@ export class ObjectStore {
 
   /** Makes a 16-bit counter, or sets it. */
   setCounter(id: number, value: number): void {
-    this.put(id, concat(cell(value), new Uint8Array(COUNTER / 2).fill(0xff)));
+    this.put(id, newCounter(value));
   }
 
   /** @throws `emulator/store-damaged` when there is no such counter or neither cell holds */
@@ -203,6 +203,9 @@ function freeSlot(taken: readonly Extent[]): number {
   for (let slot = 0; slot < SLOTS; slot++) if (!used.has(slot)) return slot;
   throw emulatorError("store-full", `the secure element holds at most ${SLOTS} objects; remove a card first`, {});
 }
+
+/** The bytes of a 16-bit counter that nothing was counted with yet, for putting it down together with other objects. */
+export const newCounter = (value = 0): Uint8Array => concat(cell(value), new Uint8Array(COUNTER / 2).fill(0xff));
 
 const cell = (value: number): Uint8Array =>
   Uint8Array.of(value >> 8, value & 0xff, (value >> 8) ^ 0xff, (value & 0xff) ^ 0xff);

@@ -1,5 +1,6 @@
 import { concat } from "../../../src/util/bytes.js";
 import type { AppletStorage } from "../applet.js";
+import { newCounter } from "../store.js";
 
 /*
  * A security domain's key sets: an object a version, and three counters beside it that only grow. A counter is durable before what it counts is
@@ -37,8 +38,6 @@ export function storedKeys(storage: AppletStorage, version: number): StoredKeys 
   return { kind, enc: part(0), mac: part(1), dek: part(2) };
 }
 
-const counter = (): Uint8Array => Uint8Array.of(0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
-
 /** A version's keys, new with counters at 0, in place of `replaces` where that is named; all at once. */
 export function storeKeys(storage: AppletStorage, version: number, keys: StoredKeys, replaces?: number): void {
   const gone = replaces === undefined ? [] : removal(replaces);
@@ -46,9 +45,9 @@ export function storeKeys(storage: AppletStorage, version: number, keys: StoredK
   storage.putAll([
     ...gone,
     [KEYS | version, own],
-    [SEQUENCE | version, counter()],
-    [ATTEMPTS | version, counter()],
-    [FORGIVEN | version, counter()],
+    [SEQUENCE | version, newCounter()],
+    [ATTEMPTS | version, newCounter()],
+    [FORGIVEN | version, newCounter()],
   ]);
 }
 

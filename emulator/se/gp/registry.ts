@@ -138,8 +138,9 @@ export class CardRegistry {
     return [...this.#applications.values()].toSorted((a, b) => a.number - b.number);
   }
 
+  /** In the order in which they came, as far as places were not taken again. */
   get loadFiles(): readonly LoadFileEntry[] {
-    return [...this.#loadFiles.values()];
+    return [...this.#loadFiles].toSorted(([a], [b]) => a - b).map(([, entry]) => entry);
   }
 
   /** Card life cycle, table 11-6; 0: not manufactured yet. */
