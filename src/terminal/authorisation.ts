@@ -31,7 +31,7 @@ export function accountOf(record: DataObjects): Account {
       tag: "5F24",
     });
   const panSequence = digits("5F34", record.get(0x5f34), fromBcd);
-  return { pan, expiry, ...(panSequence !== undefined && { panSequence }) };
+  return panSequence === undefined ? { pan, expiry } : { pan, expiry, panSequence };
 }
 
 function digits(tag: string, value: Uint8Array | undefined, read: (bytes: Uint8Array) => string): string | undefined {

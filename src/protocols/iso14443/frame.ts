@@ -60,7 +60,7 @@ export const kbps = (rate: Rate): number => rate * 106;
 /** Bits `from` to `end` of a bit string (least significant first), packed into new bytes. */
 export function sliceBits(bytes: Uint8Array, from: number, end: number): Uint8Array {
   const count = end - from;
-  const out = new Uint8Array((count + 7) >> 3);
+  const out = roomFor((count + 7) >> 3);
   for (let i = 0; i < count; i++) if (bitAt(bytes, from + i)) out[i >> 3]! |= 1 << (i & 7);
   return out;
 }
