@@ -200,10 +200,18 @@ function* startIsoDep(
 }
 
 function bestRates(card: AtsParameters, max: Rate): { toCard: Rate; toReader: Rate } {
-  const best = (rates: readonly Rate[]): Rate => rates.reduce((a: Rate, b) => (b <= max && b > a ? b : a), 1);
-  if (!card.sameBothWays) return { toCard: best(card.toCard), toReader: best(card.toReader) };
-  const both = best(card.toCard.filter((rate) => card.toReader.includes(rate)));
+  if (!card.sameBothWays) return { toCard: best(card.toCard, max), toReader: best(card.toReader, max) };
+  const both = best(
+    card.toCard.filter((rate) => card.toReader.includes(rate)),
+    max,
+  );
   return { toCard: both, toReader: both };
+}
+
+function best(rates: readonly Rate[], max: Rate): Rate {
+  let found: Rate = 1;
+  for (const rate of rates) if (rate <= max && rate > found) found = rate;
+  return found;
 }
 
 /** Wakes a card, in whatever state but the block protocol: one in READY or ACTIVE takes the first WUPA as a fault and answers the second. */
