@@ -1,4 +1,4 @@
-import { equalBytes, hex, roomFor, unhex } from "../util/bytes.js";
+import { hex, roomFor, unhex } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
 import { codecError } from "./errors.js";
 
@@ -155,14 +155,15 @@ export const literal = (value: string): Kind<Uint8Array | undefined> => {
   return {
     type: `constant ${value}`,
     decode(reader) {
-      const at = reader.at;
-      const part = take(reader, size);
-      if (!equalBytes(part, expected))
-        throw codecError("bad-value", `${value} expected at offset ${at}, ${hex(part)} found`, {
-          offset: at,
-          expected: value,
-        });
-      return part;
+      const at = skip(reader, size);
+      for (let i = 0; i < size; i++)
+        if (reader.bytes[at + i] !== expected[i])
+          throw codecError(
+            "bad-value",
+            `${value} expected at offset ${at}, ${hex(reader.bytes.subarray(at, at + size))} found`,
+            { offset: at, expected: value },
+          );
+      return expected;
     },
     encode: (_value, out) => put(out, expected),
     render: () => value,

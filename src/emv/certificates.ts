@@ -359,6 +359,8 @@ export function recoverDynamicData(
 ): Recovered<{ dynamicData: Uint8Array }> {
   const recovered = recover(card, signature, 0x05, [terminalData]);
   if (recovered.status !== "ok") return recovered;
-  if (recovered.block[3]! > recovered.block.length - DYNAMIC_OVERHEAD) return failed("wrong-dynamic-data");
-  return { status: "ok", dynamicData: SignedDynamicData.decode(recovered.block).dynamicData };
+  const { block } = recovered;
+  const length = block[3]!;
+  if (length > block.length - DYNAMIC_OVERHEAD) return failed("wrong-dynamic-data");
+  return { status: "ok", dynamicData: block.subarray(4, 4 + length) };
 }

@@ -33,12 +33,13 @@ export type CaKeys = (rid: Uint8Array, index: number) => CaPublicKey | undefined
 
 /** A lookup in a list of keys. Test keys sometimes share a live one's index: the key that is listed first is found. */
 export const caKeysOf = (keys: readonly CaPublicKey[]): CaKeys => {
-  const byName = new Map<string, CaPublicKey>();
+  const byIndex = new Map<number, CaPublicKey[]>();
   for (const key of keys) {
-    const name = `${hex(key.rid)}/${key.index}`;
-    if (!byName.has(name)) byName.set(name, key);
+    const alike = byIndex.get(key.index);
+    if (alike) alike.push(key);
+    else byIndex.set(key.index, [key]);
   }
-  return (rid, index) => byName.get(`${hex(rid)}/${index}`);
+  return (rid, index) => byIndex.get(index)?.find((key) => equalBytes(key.rid, rid));
 };
 
 /** Check sum of a CA key, 20 bytes: SHA-1 of RID, index, modulus, exponent (EMV 4.3 Book 2 11.2.2). */
