@@ -119,10 +119,12 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       says: `The payment ends: ${details.outcome}.`,
       data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) },
     });
+    const { oda, odaStatus } = odaOf(outcome);
     return {
       outcome: details.outcome,
       kernel: result.kernel,
-      ...odaOf(outcome),
+      oda,
+      odaStatus,
       cryptogram: cryptogramOf(outcome, issuer),
       kernelOutcome: outcome,
       issuer,

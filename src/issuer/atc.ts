@@ -34,6 +34,10 @@ export function createAtcRegister(window: number): AtcRegister {
     judge,
     use(token, atc) {
       const seen = of(token);
+      if (atc === seen.highest + 1 && seen.gaps.size === 0) {
+        all.set(token, { highest: atc, gaps: seen.gaps });
+        return;
+      }
       const gaps = new Set(seen.gaps);
       for (let skipped = Math.max(seen.highest + 1, atc - window); skipped < atc; skipped++) gaps.add(skipped);
       gaps.delete(atc);

@@ -68,11 +68,11 @@ const FOR_CDA: readonly number[] = [0x8f, 0x90, 0x9f32, 0x9f46, 0x9f47, 0x9f4a];
 /** Whether CDA can be done at all, before it is asked for (Book C-2 S456.25 to S456.27). */
 function prepareCda(tap: C2): KernelOutcome | undefined {
   if (!tap.cda) return undefined;
-  const lacking = FOR_CDA.find((tag) => !given(tap, tag));
-  if (lacking !== undefined) {
-    setBit(tap.tvr, TVR.iccDataMissing);
-    return cannotDoCda(tap, `the card has no ${tagHex(lacking)}`);
-  }
+  for (const tag of FOR_CDA)
+    if (!given(tap, tag)) {
+      setBit(tap.tvr, TVR.iccDataMissing);
+      return cannotDoCda(tap, `the card has no ${tagHex(tag)}`);
+    }
   const tagList = given(tap, 0x9f4a)!;
   if (tagList.length !== 1 || tagList[0] !== 0x82)
     return endApplication(
