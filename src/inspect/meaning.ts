@@ -161,19 +161,20 @@ const NOTHING: Meaning = {};
 
 /** Dates, amounts, text, lists, bits: what the dictionary knows of a value's insides. Account numbers come out masked. */
 export function meaningOf(tag: number, value: Uint8Array, row: TagRow | undefined, scope?: string): Meaning {
+  if (value.length === 0) return NOTHING;
   if (row?.inside) return plainly(value, row);
   const reading = READINGS.get(tag);
   if (reading && (scope === undefined || SCOPED.get(tag)?.includes(scope) !== false)) {
     const says = reading(value);
     return says === undefined ? NOTHING : { says };
   }
-  const words = value.length === 0 ? undefined : wordsOf(tag, value, scope);
+  const words = wordsOf(tag, value, scope);
   if (words) return words.length > 1 ? { parts: words } : { says: words[0] ?? "no bit is set" };
   return plainly(value, row);
 }
 
 function plainly(value: Uint8Array, row: TagRow | undefined): Meaning {
-  if (!row || value.length === 0) return NOTHING;
+  if (!row) return NOTHING;
   if (row.format === "ans" || row.format === "an" || row.format === "a") return { says: `"${printable(value)}"` };
   if (row.format !== "n" || value.length <= 2) return NOTHING;
   const text = digits(value);
