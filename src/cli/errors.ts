@@ -16,4 +16,6 @@ export const cliError = errorTable("cli", [
   "too-large",
   "interrupted",
   "internal",
+  "unknown-tag",
+  "unknown-key",
 ]);

@@ -31,8 +31,12 @@ async function readTraceOf(file: string, context: Context): Promise<OpenedTrace>
 
 /** `tapbench trace show <file>` */
 export async function showTrace(file: string, options: ShowOptions, context: Context): Promise<ExitCode> {
+  return showOpened(await readTraceOf(file, context), options, context);
+}
+
+/** Shows a trace that was opened already: `decode` comes here, too. */
+export async function showOpened(opened: OpenedTrace, options: ShowOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const opened = await readTraceOf(file, context);
   const { header, problem, skipped, remarks } = opened;
   const records = presentable(opened, options.revealTestData === true);
   const timed = header.observed.times !== "none";

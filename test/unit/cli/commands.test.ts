@@ -32,16 +32,42 @@ describe("decode", () => {
   test("--json is one document", async () => {
     expect(documentOf(await tapbench(["decode", "--json", "--kernel", "c2", "9F66020E709000"]))).toEqual({
       kind: "response",
-      sw: { value: "9000", meaning: "ok" },
+      sw: { value: "9000", meaning: "ok", source: "ISO/IEC 7816-4:2013, tables 5 and 6" },
       scope: "c2",
       nodes: [{ tag: "9F66", name: "PUNATC (Track2)", length: 2, value: "0E70" }],
     });
   });
 
+  test("a command and its answer, a tag of the dictionary, the data of a list", async () => {
+    expect((await tapbench(["decode", "00A4040007A000000004101000", "6A82"])).out).toMatch(
+      /^SELECT A0000000041010\n[^]*\n6A82 {2}file or application not found\n$/,
+    );
+    expect(documentOf(await tapbench(["decode", "--json", "00A4040007A000000004101000", "6A82"]))).toMatchObject({
+      kind: "pair",
+      response: { sw: { value: "6A82" } },
+    });
+    expect(documentOf(await tapbench(["decode", "--json", "--as", "tag", "9F66"]))).toMatchObject({
+      rows: [
+        { scope: "c2", format: "b", length: [2, 2] },
+        { scope: "c3", length: [4, 4] },
+        { scope: "c6" },
+        { scope: "c7" },
+      ],
+    });
+    expect(await tapbench(["decode", "--as", "tag", "DF7E"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("cli/unknown-tag") as string,
+    });
+    expect((await tapbench(["decode", "--dol", "9F38049A039C01", "260615"])).code).toBe(1);
+    expect((await tapbench(["decode", "--dol", "9F38049A039C01", "26061520"])).out).toContain("= refund");
+    expect(await tapbench(["decode", "--as", "atr", "3B8F80"])).toMatchObject({ code: 1, out: "" });
+    expect(await tapbench(["decode", "--as", "nothing", "9C"])).toMatchObject({ code: 1 });
+  });
+
   test("damaged bytes: what could be read, then the error, exit 1", async () => {
     expect(await tapbench(["decode", "9C0100 9F3602 00"])).toEqual({
       code: 1,
-      out: "9C  Transaction Type  00\n9F36  Application Transaction Counter  00  (cut off)\n",
+      out: "9C  Transaction Type  00  = goods and services\n9F36  Application Transaction Counter  00  (cut off)\n",
       err: expect.stringMatching(/^tapbench: .*offset 6 \[codec\/truncated\]\n$/) as string,
     });
     const ran = await tapbench(["decode", "--json", "9C01009F360200"]);
