@@ -2,11 +2,12 @@ import type { RuleRecord, TraceRecord } from "../../util/tracer.js";
 import type { Decision } from "../verdict.js";
 import { ENTRY } from "./entry.js";
 import { Facts, plainly, type Explain, type Explained, type Surroundings } from "./facts.js";
+import { INFERRED } from "./inferred.js";
 import { ISSUER } from "./issuer.js";
 import { KERNEL_2 } from "./kernel-2.js";
 
 /** What each rule's inputs say, by its name. A rule that is not here is told by its own sentence. */
-export const EXPLANATIONS: Readonly<Record<string, Explain>> = { ...ENTRY, ...KERNEL_2, ...ISSUER };
+export const EXPLANATIONS: Readonly<Record<string, Explain>> = { ...ENTRY, ...KERNEL_2, ...ISSUER, ...INFERRED };
 
 export const isRule = (record: TraceRecord): record is RuleRecord =>
   record.layer !== "field" && record.layer !== "frame" && record.layer !== "apdu";

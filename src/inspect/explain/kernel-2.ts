@@ -69,6 +69,13 @@ const cda: Explain = (facts, { kernel }) => {
       tag: "8F",
     };
   const says = odaFaultText(found.link, found.fault as OdaFault);
+  if (found.fault === "expired")
+    return {
+      why: [`${says[0]!.toUpperCase()}${says.slice(1)}.`],
+      flips: ["A day up to the certificate's expiry would have passed; so would a card that is issued anew."],
+      suspect: "card",
+      tag: found.tag,
+    };
   return {
     why: [`${says[0]!.toUpperCase()}${says.slice(1)}.`],
     flips: [`It would have held, had nothing changed in what it covers: ${COVERS[found.link]}.`],
@@ -122,9 +129,7 @@ const amountAgainst =
     const limit = money(facts.text("limit"));
     const exceeded = above(facts.text("amount"), facts.text("limit"));
     return {
-      why: [
-        `The amount of ${money(facts.text("amount"))} is ${exceeded ? "above" : "within"} the ${title} of ${limit}.`,
-      ],
+      why: [`The amount of ${money(facts.text("amount"))} is ${exceeded ? "above" : "not above"} ${limit}, ${title}.`],
       flips: [exceeded ? over.replace("#", limit) : under.replace("#", limit)],
       suspect: exceeded ? "terminal" : "none",
     };
@@ -134,8 +139,8 @@ const transactionLimit: Explain = (facts, around) => {
   const exceeded = above(facts.text("amount"), facts.text("limit"));
   const told = amountAgainst(
     facts.flag("onDevice")
-      ? "reader's contactless limit for devices that verify their holder"
-      : "reader's contactless limit (without on-device verification)",
+      ? "the reader's contactless limit for devices that verify their holder"
+      : "the reader's contactless limit where the device does not verify its holder",
     "An amount of # or less would have passed.",
     "An amount above # would not have been taken.",
   )(facts, around);
@@ -235,7 +240,7 @@ export const KERNEL_2: Readonly<Record<string, Explain>> = {
   ...RESTRICTIONS,
   "c2.cvm": cvm,
   "c2.floor-limit": amountAgainst(
-    "floor limit",
+    "the floor limit",
     "An amount of # or less would not have set that TVR bit.",
     "An amount above # would have been marked for going online.",
   ),
