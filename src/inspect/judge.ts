@@ -21,7 +21,7 @@ import { timesKnown, timingOf } from "./tap-timing.js";
 import { rebuildTransaction, type Transaction } from "./transaction.js";
 import { ENDINGS, type Ending, type LimitBeside, type Suspect, type Timing, type Verdict } from "./verdict.js";
 import { waterfall, type Waterfall } from "./waterfall.js";
-import { stopOf } from "./tap-stop.js";
+import { stopOf, unansweredIn } from "./tap-stop.js";
 
 /** What a verdict is made from. Only the last tap of the records is looked at. */
 export interface JudgeInput {
@@ -127,7 +127,7 @@ function explainAll(
   const seen = new Map<string, Facts>();
   const explained: ExplainedDecision[] = [];
   let command: string | undefined;
-  const unanswered = times.rows.findLast((row) => row.unanswered !== undefined)?.unanswered;
+  const unanswered = unansweredIn(records, times);
   for (const record of records) {
     if (isContactless(record)) command = commandName(record.command);
     if (!isRule(record)) continue;

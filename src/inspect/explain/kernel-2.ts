@@ -52,12 +52,6 @@ const cda: Explain = (facts, { kernel }) => {
       tag: "8F",
     };
   }
-  if (facts.text("asks") === "AAC")
-    return {
-      why: ["The device verified its holder itself, and without CDA nobody can tell that it was this device."],
-      flips: ["With CDA done, or for an amount that needs no verification, it would not have been declined here."],
-      suspect: "card",
-    };
   if (facts.text("status") !== "failed" && reason === "") return { why: [], flips: [] };
   const found = cdaFault(reason);
   if (!found) return { why: [], flips: [], suspect: "card" };
@@ -250,6 +244,10 @@ export const KERNEL_2: Readonly<Record<string, Explain>> = {
   }),
   "c2.taa": terminalActionAnalysis,
   "c2.cda": cda,
+  "c2.on-device-cvm": () => ({
+    why: ["The device verifies its holder itself, and without CDA nobody can tell that it was this device."],
+    flips: ["With CDA done it would not have been declined here."],
+  }),
   "c2.ac": cryptogram,
   "c2.outcome": outcome,
   "c2.stop": (facts, around) => {
