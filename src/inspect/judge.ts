@@ -16,7 +16,7 @@ import { moneyOf, shownAmount, type ShownCurrency } from "./money.js";
 import { kernelOfAid } from "./scope.js";
 import { authenticationOf } from "./tap-authentication.js";
 import { causeOf, suspectOf, type Cause } from "./tap-cause.js";
-import { atcOf, bitFieldsOf, pinTriesOf, shownPan } from "./tap-data.js";
+import { atcOf, bitFieldsOf, givenBy, pinTriesOf, shownPan, type Given } from "./tap-data.js";
 import { timesKnown, timingOf } from "./tap-timing.js";
 import { rebuildTransaction, type Transaction } from "./transaction.js";
 import { ENDINGS, type Ending, type LimitBeside, type Suspect, type Timing, type Verdict } from "./verdict.js";
@@ -58,7 +58,9 @@ export function judgeTap(input: JudgeInput): Verdict {
   const explained = explainAll(recorded ? records : rules, { times, currency, kernel });
   const cause = causeOf(explained);
 
-  const cid = transaction?.card.get(0x9f27)?.[0];
+  const given = givenBy(transaction, kernel, exchanges);
+  // a card whose signature does not hold has approved nothing
+  const cid = rules.some(({ rule }) => rule === "inferred.cda") ? undefined : given?.cid;
   const ended = endOf(end, told, recorded, cid);
   const asAsked = ended === expected;
   const issuer = issuerOf(end, told, recorded);
@@ -71,7 +73,7 @@ export function judgeTap(input: JudgeInput): Verdict {
 
   return {
     version: 1,
-    headline: headlineOf({ ended, asAsked, expected, cause: found, suspect, cid, at: stopped.command?.name }),
+    headline: headlineOf({ ended, asAsked, expected, cause: found, suspect, given, at: stopped.command?.name }),
     expected,
     asAsked,
     ended,
@@ -337,12 +339,12 @@ interface Told {
   readonly expected: Ending;
   readonly cause: Cause | undefined;
   readonly suspect: Suspect;
-  readonly cid: number | undefined;
+  readonly given: Given | undefined;
   /** The command that stopped it. */
   readonly at: string | undefined;
 }
 
-function headlineOf({ ended, asAsked, expected, cause, suspect, cid, at }: Told): string {
+function headlineOf({ ended, asAsked, expected, cause, suspect, given, at }: Told): string {
   if (ended === "approved")
     return asAsked ? "Approved, as asked." : `Approved, where ${expected.replaceAll("-", " ")} was asked for.`;
   const word = asAsked ? `${WORDS[ended]}, as asked` : WORDS[ended];
@@ -352,7 +354,7 @@ function headlineOf({ ended, asAsked, expected, cause, suspect, cid, at }: Told)
   if (why !== undefined) return `${word}: ${why}`;
   if (asAsked) return `${word}.`;
   if (ended !== "unknown") return `${WORDS[ended]}; the trace does not say why.`;
-  return cid !== undefined && cid >> 6 === 2
-    ? "The card gave an ARQC; what the issuer answered is not in this trace."
+  return given?.cid === 0x80
+    ? `The card gave ${given.name === "CVC3" ? "a CVC3" : "an ARQC"}; what the issuer answered is not in this trace.`
     : "How the tap ended is not in this trace.";
 }

@@ -143,6 +143,13 @@ const transactionLimit: Explain = (facts, around) => {
 
 const cryptogram: Explain = (facts) => {
   const [asked, got] = [facts.text("asked"), facts.text("got")];
+  if (asked === "")
+    return {
+      why: [`The card gave ${article(got)} without being asked for a certain type.`],
+      flips: [],
+      ...(got === "AAC" && { suspect: "card" as const }),
+      tag: "9F10",
+    };
   if (asked === got) return { why: [`The terminal asked for ${article(asked)} and got it.`], flips: [] };
   const less = ["AAC", "ARQC", "TC"].indexOf(got) < ["AAC", "ARQC", "TC"].indexOf(asked);
   return {
@@ -161,7 +168,8 @@ const cryptogram: Explain = (facts) => {
   };
 };
 
-const article = (type: string): string => (type === "TC" ? "a TC" : type === "" ? "a cryptogram" : `an ${type}`);
+const article = (type: string): string =>
+  type === "" ? "a cryptogram" : type === "TC" || type === "CVC3" ? `a ${type}` : `an ${type}`;
 
 const oda: Explain = (facts) => {
   if (facts.flag("cda"))
