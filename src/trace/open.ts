@@ -58,7 +58,10 @@ function begin(head: Uint8Array): Reading {
 
 function ours(): Omit<Reading, "begun"> {
   const collector = traceCollector();
-  return { push: collector.push, end: () => ({ ...collector.end(), format: "tapbench", remarks: [] }) };
+  return {
+    push: (piece) => collector.push(piece),
+    end: () => ({ ...collector.end(), format: "tapbench", remarks: [] }),
+  };
 }
 
 function importing(format: ImportFormat): Omit<Reading, "begun"> {

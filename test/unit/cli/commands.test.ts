@@ -41,7 +41,7 @@ describe("decode", () => {
   test("damaged bytes: what could be read, then the error, exit 1", async () => {
     expect(await tapbench(["decode", "9C0100 9F3602 00"])).toEqual({
       code: 1,
-      out: "9C  Transaction Type  00\n9F36  Application Transaction Counter  00  (cut off)\n",
+      out: "9C  Transaction Type  00  = goods and services\n9F36  Application Transaction Counter  00  (cut off)\n",
       err: expect.stringMatching(/^tapbench: .*offset 6 \[codec\/truncated\]\n$/) as string,
     });
     const ran = await tapbench(["decode", "--json", "9C01009F360200"]);
