@@ -3,7 +3,7 @@ import { hex } from "../util/bytes.js";
 import type { RuleRecord } from "../util/tracer.js";
 import { commandName } from "./apdu-text.js";
 import type { Exchange } from "./exchanges.js";
-import { kernelOfAid } from "./scope.js";
+import { scopeOfAid } from "./scope.js";
 import { givenBy } from "./tap-data.js";
 import type { Transaction } from "./transaction.js";
 import { verifyTransaction } from "./verify.js";
@@ -38,7 +38,7 @@ export function inferredRules(
   const command = commandName(last.command);
   const sw = last.response.length < 2 ? 0 : (last.response.at(-2)! << 8) | last.response.at(-1)!;
   if (sw !== 0x9000) return [rule("status-word", "The card refused the last command.", { command, sw })];
-  const given = givenBy(transaction, transaction && kernelOfAid(transaction.aid), exchanges);
+  const given = givenBy(transaction, transaction && scopeOfAid(transaction.aid), exchanges);
   if (!transaction || !given) return [rule("unfinished", "The exchanges end without a cryptogram.", { command })];
 
   const found: RuleRecord[] = [];

@@ -13,7 +13,7 @@ import { above } from "./explain/kernel-2.js";
 import { inferredRules } from "./infer.js";
 import { isContactless, lastTap } from "./last-tap.js";
 import { moneyOf, shownAmount, type ShownCurrency } from "./money.js";
-import { kernelOfAid } from "./scope.js";
+import { scopeOfAid } from "./scope.js";
 import { authenticationOf } from "./tap-authentication.js";
 import { causeOf, suspectOf, type Cause } from "./tap-cause.js";
 import { atcOf, bitFieldsOf, givenBy, pinTriesOf, shownPan, type Given } from "./tap-data.js";
@@ -161,7 +161,7 @@ function currencyOf(
 function kernelOf(rules: readonly RuleRecord[], transaction: Transaction | undefined): string | undefined {
   const named = factsOf(rules, "entry.selected").text("kernel");
   if (named !== "") return named;
-  return transaction && kernelOfAid(transaction.aid);
+  return transaction && scopeOfAid(transaction.aid);
 }
 
 function amountOf(transaction: Transaction | undefined): string {

@@ -30,7 +30,7 @@ export function bitFieldsOf(
     ["CTQ", "9F6C", qualified ? transaction?.card.get(0x9f6c) : undefined, kernel],
   ];
   return fields.flatMap(([name, tag, value, scope]) => {
-    const set = value ? setBits(name, value) : [];
+    const set = value ? setBits(name, value, kernel) : [];
     return value && set.length > 0
       ? [{ name, tag, value: hex(value), set, ...(scope !== undefined && { scope }) }]
       : [];

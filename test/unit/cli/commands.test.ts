@@ -194,7 +194,7 @@ describe("demo and tap", () => {
     expect(out).toContain(
       "otherwise: An amount of EUR 50.00 or less would not have needed verification: the reader's CVM",
     );
-    expect(out).toContain("TAC online and IAC online byte 4 bit 8 matched TVR 'transaction exceeds floor limit'.");
+    expect(out).toContain("TAC online and IAC online byte 4 bit 8 matched TVR 'transaction exceeds the floor limit'.");
     expect(out).toContain("issuer.atc  The counter is the next one.");
     expect(out).toMatch(/^APPROVED$/m);
   });
