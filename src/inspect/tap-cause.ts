@@ -1,6 +1,6 @@
 import { SET_BY } from "./explain/kernel-2.js";
 import type { ExplainedDecision } from "./explain/explain.js";
-import { Facts } from "./explain/facts.js";
+import { Facts, rowOf } from "./explain/facts.js";
 import { setBits } from "./explain/bits.js";
 import { matchedBits } from "./explain/taa.js";
 import type { SetBit, Suspect } from "./verdict.js";
@@ -45,7 +45,7 @@ function decidedByTerminal(decisions: readonly ExplainedDecision[]): ExplainedDe
   const facts = new Facts(data);
   if (rule.endsWith(".stop")) {
     const l2 = facts.text("l2");
-    const end = l2 === "card-data-error" && facts.text("tag") === "9F27" ? ".ac" : BEHIND_STOPS[l2];
+    const end = l2 === "card-data-error" && facts.text("tag") === "9F27" ? ".ac" : rowOf(BEHIND_STOPS, l2);
     return (end === undefined ? undefined : before(end)) ?? last;
   }
   if (!rule.endsWith(".outcome") || ((facts.count("cid") ?? 0x80) & 0xc0) !== 0) return last;

@@ -96,7 +96,7 @@ export const COVERS = {
 /** A fault of one link as a sentence without its end. */
 export const odaFaultText = (link: keyof typeof COVERS, fault: OdaFault): string => {
   const subject = fault === "wrong-transaction-hash" ? "transactionDataHash" : link;
-  return `${SUBJECTS[subject]} does not hold: ${SAYS[fault] ?? fault}`;
+  return `${SUBJECTS[subject]} does not hold: ${Object.hasOwn(SAYS, fault) ? SAYS[fault] : fault}`;
 };
 
 const NOT_EVALUATED: Readonly<Record<LinkName, LinkStatus>> = {

@@ -38,7 +38,7 @@ export interface Broken {
   readonly at?: string;
   readonly pin?: string;
   readonly caKeys?: (usual: CaKeys) => CaKeys;
-  readonly authorise?: (usual: Authorise, issuer: Issuer, card: IssuedCard) => Authorise;
+  readonly authorise?: (usual: Authorise, issuer: Issuer, card: IssuedCard, parts: BenchParts) => Authorise;
   /** Before the tap, at the issuer. Returns how to undo it. */
   readonly issuer?: (issuer: Issuer, card: IssuedCard) => void | (() => void);
   readonly unworn?: boolean;
@@ -107,7 +107,7 @@ export async function benchParts(): Promise<BenchParts> {
           combinations: combinationsOf(terminal, transaction),
           caKeys: broken.caKeys ? broken.caKeys(caKeys) : caKeys,
           random: taps,
-          authorise: broken.authorise ? broken.authorise(issuer.authorise, issuer, card) : issuer.authorise,
+          authorise: broken.authorise ? broken.authorise(issuer.authorise, issuer, card, parts) : issuer.authorise,
           enterPin: pin === undefined ? undefined : (pan) => encipheredPin(pin, pan, new Uint8Array(16).fill(7)),
           faults: (broken.faults ?? []).map(parseFault),
           noise: taps.fork("noise"),
@@ -121,5 +121,6 @@ export async function benchParts(): Promise<BenchParts> {
       return trace.records;
     };
   }
-  return { issuer, keys, trace, caKeys, provision };
+  const parts: BenchParts = { issuer, keys, trace, caKeys, provision };
+  return parts;
 }

@@ -1,6 +1,6 @@
-import type { Bench, ProvisionReport } from "../../bench/bench.js";
+import type { ProvisionReport } from "../../bench/bench.js";
 import type { TapReport } from "../../bench/emulated-tap.js";
-import { judgeTap, type JudgeInput } from "../../inspect/judge.js";
+import { judgeTap } from "../../inspect/judge.js";
 import { verdictScreen } from "../../inspect/verdict-screen.js";
 import { ENDINGS, type Ending, type Verdict } from "../../inspect/verdict.js";
 import { waterfall } from "../../inspect/waterfall.js";
@@ -57,7 +57,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
       caKeys: await bench.caKeys(options.terminal),
       repeat: repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed),
       notes,
-    } satisfies JudgeInput);
+    });
 
   let provisioned: ProvisionReport;
   let made: TapReport;
@@ -78,7 +78,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     if (!tracer.records.some(onAir)) throw error;
     // What happened until then is what somebody will want to look at. A second failure must not hide the first.
     const header = await writeTrace(options, identity(), tracer).catch(() => undefined);
-    return await brokeOff(error, await judge([]), header);
+    return brokeOff(error, await judge([]), header);
   }
   const { masked } = await writeTrace(options, identity(), tracer);
   const verdict = await judge(

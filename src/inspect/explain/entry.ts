@@ -1,4 +1,4 @@
-import { listed, plainly, swText, tagText, type Explain } from "./facts.js";
+import { listed, plainly, rowOf, swText, tagText, type Explain } from "./facts.js";
 
 /** `A0000000041010/c2 A0000000031010/c3` to a list for people. */
 const names = (text: string): string => listed(text.split(" ").filter((name) => name !== ""));
@@ -10,7 +10,7 @@ const LINK_ERRORS: Readonly<Record<string, string>> = {
   protocol: "the card answered with blocks that the protocol does not have there",
 };
 
-export const linkText = (l1: string): string => LINK_ERRORS[l1] ?? "the link broke";
+export const linkText = (l1: string): string => rowOf(LINK_ERRORS, l1) ?? "the link broke";
 
 /** Decisions of entry point and of the terminal around it. */
 export const ENTRY: Readonly<Record<string, Explain>> = {
@@ -83,7 +83,7 @@ export const ENTRY: Readonly<Record<string, Explain>> = {
   "terminal.outcome": plainly,
   "terminal.unanswered": plainly,
   "terminal.fault": (facts) => {
-    const says = FAULTS[facts.text("code")];
+    const says = rowOf(FAULTS, facts.text("code"));
     return {
       why: says === undefined ? [] : [says],
       flips: ["A card in the field that answers each step of activation would have been read."],

@@ -19,9 +19,9 @@ export interface Explained {
 /** What explanations need besides a decision's own inputs. */
 export interface Surroundings {
   /** Minor units of the transaction's currency to text for people. */
-  money(minor: string): string;
+  readonly money: (minor: string) => string;
   /** The inputs of the last decision of that name; empty where there was none. */
-  last(rule: string): Facts;
+  readonly last: (rule: string) => Facts;
   /** Kernel whose names of tags are used. */
   readonly kernel?: string | undefined;
   /** Name of the last command over the air, for stops that name none. */
@@ -68,6 +68,10 @@ export class Facts {
     }
   }
 }
+
+/** A row of a table by a key out of a trace; what every object has by itself is no row. */
+export const rowOf = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
 
 /** `6985 (conditions of use not satisfied)` */
 export const swText = (sw: number): string => `${swHex(sw)} (${swMeaning(sw)})`;

@@ -1,5 +1,5 @@
 import { bitText, setBits } from "./bits.js";
-import { dateText, tagText, type Explain } from "./facts.js";
+import { dateText, rowOf, tagText, type Explain } from "./facts.js";
 import { above } from "./kernel-2.js";
 
 const token: Explain = (facts) => {
@@ -120,7 +120,7 @@ export const ISSUER: Readonly<Record<string, Explain>> = {
   },
   "issuer.atc": (facts) => {
     const [atc, highest] = [facts.count("atc") ?? 0, facts.count("highest") ?? 0];
-    const told = COUNTERS[facts.text("verdict")]?.(atc, highest, facts.count("window"));
+    const told = rowOf(COUNTERS, facts.text("verdict"))?.(atc, highest, facts.count("window"));
     return told
       ? { why: [told[0]!], flips: [told[1]!], suspect: "card", tag: "9F36" }
       : {

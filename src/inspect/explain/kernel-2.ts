@@ -1,7 +1,7 @@
 import type { OdaFault } from "../../emv/oda.js";
 import { COVERS, odaFaultText } from "../verify.js";
 import { linkText } from "./entry.js";
-import { plainly, tagText, type Explain } from "./facts.js";
+import { plainly, rowOf, tagText, type Explain } from "./facts.js";
 import { RESTRICTIONS, stop, terminalActionAnalysis } from "./taa.js";
 
 const bit = (bytes: Uint8Array, byte: number, mask: number): boolean => ((bytes[byte - 1] ?? 0) & mask) !== 0;
@@ -23,7 +23,7 @@ export function cdaFault(
   reason: string,
 ): { readonly link: keyof typeof COVERS; readonly tag: string; readonly fault: string } | undefined {
   const at = reason.indexOf(": ");
-  const row = at < 0 ? undefined : CDA_LINKS[reason.slice(0, at)];
+  const row = at < 0 ? undefined : rowOf(CDA_LINKS, reason.slice(0, at));
   if (!row) return undefined;
   const fault = reason.slice(at + 2);
   const missing = /^([0-9A-F]{2,4}) is missing$/.exec(fault)?.[1];

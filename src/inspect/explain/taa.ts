@@ -1,5 +1,5 @@
 import { bitText, setBits } from "./bits.js";
-import { dateText, swText, tagText, type Explain, type Explained, type Facts } from "./facts.js";
+import { dateText, rowOf, swText, tagText, type Explain, type Explained, type Facts } from "./facts.js";
 import type { SetBit } from "../verdict.js";
 
 /** Names of action codes as `c2.taa` has them, by which of them decided. */
@@ -18,7 +18,7 @@ const bitIn = (bytes: Uint8Array, { byte, bit }: SetBit): boolean => ((bytes[byt
 
 /** The bits of the TVR that an action code of the deciding kind has, too. */
 export function matchedBits(facts: Facts): readonly Match[] {
-  const names = CODES[facts.text("by")];
+  const names = rowOf(CODES, facts.text("by"));
   if (!names) return [];
   const tac = facts.bytes(names.tac);
   const iac = facts.bytes(names.iac);
