@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { collect, examples } from "./options.js";
+import { declareTraceExplain } from "./trace-explain.js";
 
 export function declareTrace(program: Command, context: Context): void {
   const command = program
@@ -57,4 +58,6 @@ export function declareTrace(program: Command, context: Context): void {
     "tapbench trace verify recorded-tap.json",
     "tapbench trace verify --ca-keys capk.json --json recorded-tap.json",
   );
+
+  declareTraceExplain(command, context);
 }
