@@ -13,4 +13,6 @@ export const traceError = errorTable("trace", [
   "bad-tap",
   "no-exchanges",
   "too-large",
+  "no-frames",
+  "bad-block",
 ]);

@@ -3,11 +3,12 @@ import { isTapbenchError, type TapbenchError } from "../util/errors.js";
 import type { TraceRecord } from "../util/tracer.js";
 import { traceHeader } from "./header.js";
 import type { Imported, ImportFormat } from "./import/format.js";
+import { pcapng } from "./import/pcapng.js";
 import { recordedTap } from "./import/recorded-tap.js";
 import { traceCollector, type ReadTrace } from "./reader.js";
 
 /** What can be brought in besides traces of ours, in the order in which a file is tried. */
-export const IMPORTS: readonly ImportFormat[] = [recordedTap];
+export const IMPORTS: readonly ImportFormat[] = [pcapng, recordedTap];
 
 /** A trace, whatever it was written by. */
 export interface OpenedTrace extends ReadTrace {
@@ -86,7 +87,7 @@ function importing(format: ImportFormat): Omit<Reading, "begun"> {
       const observed = told?.observed ?? { times: "none", frames: records.some(({ layer }) => layer === "frame") };
       const identity = { seed: "", profile: told?.name ?? "", configuration: "", observed, source: format.name };
       return {
-        header: traceHeader(identity, false),
+        header: traceHeader(identity, told?.masked === true),
         records,
         skipped: 0,
         format: format.name,
