@@ -53,12 +53,12 @@ describe("an exchange", () => {
       frame("pcd", "F201"),
       frame("picc", "02 6A83"),
     ];
-    const { records } = assembled(command!, more!, granted!, answer!);
+    const { records } = assembled(command, more, granted, answer);
     expect(records.map(({ layer }) => layer)).toEqual(["frame", "frame", "frame", "frame", "apdu"]);
     expect(records[4]).toEqual({
       layer: "apdu",
-      at: command!.at,
-      took: answer!.at + 5 - command!.at,
+      at: command.at,
+      took: answer.at + 5 - command.at,
       command: unhex("00B2011400"),
       response: unhex("6A83"),
       via: "contactless",
