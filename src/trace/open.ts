@@ -3,11 +3,16 @@ import { isTapbenchError, type TapbenchError } from "../util/errors.js";
 import type { TraceRecord } from "../util/tracer.js";
 import { traceHeader } from "./header.js";
 import type { Imported, ImportFormat } from "./import/format.js";
+import { apduLog } from "./import/apdu-log.js";
+import { globalPlatformPro } from "./import/globalplatformpro.js";
+import { nciLog } from "./import/nci-log.js";
+import { pcscSpy } from "./import/pcsc-spy.js";
+import { proxmark3 } from "./import/proxmark3.js";
 import { recordedTap } from "./import/recorded-tap.js";
 import { traceCollector, type ReadTrace } from "./reader.js";
 
 /** What can be brought in besides traces of ours, in the order in which a file is tried. */
-export const IMPORTS: readonly ImportFormat[] = [recordedTap];
+export const IMPORTS: readonly ImportFormat[] = [recordedTap, proxmark3, globalPlatformPro, pcscSpy, nciLog, apduLog];
 
 /** A trace, whatever it was written by. */
 export interface OpenedTrace extends ReadTrace {
