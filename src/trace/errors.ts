@@ -13,4 +13,5 @@ export const traceError = errorTable("trace", [
   "bad-tap",
   "no-exchanges",
   "too-large",
+  "unknown-format",
 ]);

@@ -10,7 +10,7 @@ import { stampReader } from "./timestamps.js";
 
 /*
  * NFC controllers' packets as Android logs them: NxpNciX and NxpNciR of NXP's HAL, BrcmNciX and BrcmNciR of the older AOSP one, `nfc write` and `nfc
- * nRead` of some kernels. X goes to the controller. Packets are NCI (NFC Forum, NFC Controller Interface 2.0, 3.4): with the ISO-DEP
+ * nRead` of some kernels. X goes to the controller. Packets are NCI (NFC Forum, NFC Controller Interface 2.0): with the ISO-DEP
  * interface, data packets of the static RF connection are APDUs. A phone that plays the card (HCE) gets the command from the controller.
  */
 
@@ -22,20 +22,19 @@ const PACKET =
 const MT = { data: 0, notification: 3 } as const;
 const HEADER = 3;
 const GID_RF = 1;
-/** NCI 2.0 table 144: RF_INTF_ACTIVATED_NTF, RF_DEACTIVATE_NTF, RF_FIELD_INFO_NTF. */
+/** RF_INTF_ACTIVATED_NTF, RF_DEACTIVATE_NTF, RF_FIELD_INFO_NTF. */
 const OID = { activated: 5, deactivated: 6, fieldInfo: 7 } as const;
-/** NCI 2.0 table 141. */
 const ISO_DEP_INTERFACE = 2;
-/** NCI 2.0 table 134: the listen modes have b8. */
+/** The listen modes have b8. */
 const LISTEN = 0x80;
-/** NCI 2.0 7.? deactivation types: with Sleep, the field stays. */
+/** Deactivation types Sleep Mode and Sleep_AF Mode: the field stays. */
 const SLEEP: ReadonlySet<number> = new Set([1, 2]);
 const MAX_MESSAGE = 65_544;
 
 /** A status word that stands at the end of a response, and at the end of no usual command. */
 const endsLikeResponse = (bytes: Uint8Array): boolean =>
   bytes.length >= 2 &&
-  /^(?:9[0-9]|6[0-9])$/.test(bytes.at(-2)!.toString(16)) &&
+  /^(?:9[0-9a-f]|6[1-9a-f])$/.test(bytes.at(-2)!.toString(16)) &&
   (bytes.length === 2 || bytes[0]! >= 0x60);
 
 interface Message {

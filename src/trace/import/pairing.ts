@@ -104,16 +104,16 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
       open = { place, command: bounded(bytes, place), at };
     },
     response(bytes, place, { at, took } = {}) {
-      if (!open) return void remarks.add(place, "a response without a command before it; it is left out");
+      if (!open) return remarks.add(place, "a response without a command before it; it is left out");
       if (open.response || open.status)
-        return void remarks.add(place, "a second response to the same command; it is left out");
+        return remarks.add(place, "a second response to the same command; it is left out");
       open.response = bounded(bytes, place);
       open.until = at;
       if (took !== undefined) open.took = took;
     },
     status(bytes, place, at) {
-      if (!open) return void remarks.add(place, "a status word without a command before it; it is left out");
-      if (open.status) return void remarks.add(place, "a second status word for the same command; it is left out");
+      if (!open) return remarks.add(place, "a status word without a command before it; it is left out");
+      if (open.status) return remarks.add(place, "a second status word for the same command; it is left out");
       open.status = bytes;
       open.until ??= at;
     },

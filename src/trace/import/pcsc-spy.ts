@@ -81,7 +81,7 @@ function spyReader(exchanges: Pairing, remarks: Remarks): LogReader {
   const returned = (call: Call, code: string, took: Nanos | undefined): void => {
     if (call.name !== "SCardTransmit") return;
     const command = bytes(call.sent, call.sentLength, "command");
-    if (!command) return void remarks.add(call.place, "SCardTransmit without the bytes that were sent; it is left out");
+    if (!command) return remarks.add(call.place, "SCardTransmit without the bytes that were sent; it is left out");
     exchanges.command(command, call.sent!.place);
     if (code !== "00000000")
       return exchanges.unanswered(`the command has no response: SCardTransmit failed with 0x${code.toUpperCase()}`);
