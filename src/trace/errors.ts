@@ -15,4 +15,5 @@ export const traceError = errorTable("trace", [
   "too-large",
   "no-frames",
   "bad-block",
+  "unknown-format",
 ]);

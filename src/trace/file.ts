@@ -1,6 +1,7 @@
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { TraceRecord } from "../util/tracer.js";
+import { isTapbenchError } from "../util/errors.js";
 import { traceError } from "./errors.js";
 import { encodeHeader, traceHeader, type TraceHeader, type TraceIdentity } from "./header.js";
 import { maskRecords, requireTestData } from "./mask.js";
@@ -54,7 +55,12 @@ export async function writeTraceFile(
 
 const CHUNK = 1 << 16;
 
-async function writeWhole(path: string, lines: Iterable<string>, mode: number): Promise<void> {
+/** Writes text beside its place, syncs and renames it. @throws `trace/write-failed` with the path, and what `lines` throws */
+export async function writeWhole(
+  path: string,
+  lines: Iterable<string> | AsyncIterable<string>,
+  mode: number,
+): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
   let file: FileHandle | undefined;
@@ -62,7 +68,7 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
     await rm(temporary, { force: true });
     file = await open(temporary, "wx", mode);
     let chunk = "";
-    for (const line of lines) {
+    for await (const line of lines) {
       chunk += line;
       if (chunk.length < CHUNK) continue;
       await file.writeFile(chunk);
@@ -76,6 +82,7 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
   } catch (error) {
     await file?.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
+    if (isTapbenchError(error)) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const why = missing ? `there is no folder ${folder}` : (error as Error).message;
     throw traceError("write-failed", `cannot write ${path}: ${why}`, { path, ...(missing && { folder }) }, error);

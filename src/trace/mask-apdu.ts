@@ -1,5 +1,5 @@
 import type { ApduRecord } from "../util/tracer.js";
-import { blank, maskTlv, pansInTlv, sweep } from "./sensitive.js";
+import { blank, maskTlv, pansInTlv, sweep, type KnownPans } from "./sensitive.js";
 
 /*
  * Masks the bytes of APDUs. Long data is spread over several of them: chained commands, STORE DATA blocks, GET RESPONSE. What belongs
@@ -28,6 +28,8 @@ const INS = {
 } as const;
 
 const MAC_LENGTH = 8;
+/** More data wait for GET RESPONSE. ISO/IEC 7816-4 5.1.3. */
+const SW1_MORE = 0x61;
 
 /** Their answers are BER-TLV, so bytes that are not are damaged account data. */
 const ANSWERS_TLV: ReadonlySet<number> = new Set([
@@ -89,6 +91,14 @@ interface ResponseRun {
   readonly pieces: Piece[];
 }
 
+/** Whether the data of a command goes on in the next: blocks of STORE DATA, and command chaining (ISO/IEC 7816-4 5.3.3). */
+const goesOn = (command: Uint8Array): boolean =>
+  ins(command) === INS.storeData ? ((command[2] ?? 0) & 0x80) === 0 : ((command[0] ?? 0) & 0x10) !== 0;
+
+/** Nothing of the exchange goes on in later ones, so that they can be masked without it. */
+export const standsAlone = ({ command, response }: MaskedApdu): boolean =>
+  !goesOn(command) && sw1(response) !== SW1_MORE;
+
 /** Groups copies of the records' bytes by what they carry. */
 function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; responses: ResponseRun[] } {
   const commands: CommandRun[] = [];
@@ -104,8 +114,7 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
     }
     const secured = (cla & 0x0c) !== 0 && to - from >= MAC_LENGTH; // a MAC stands behind the data of each block
     open.pieces.push({ bytes: command, from, to: secured ? to - MAC_LENGTH : to });
-    const more = open.ins === INS.storeData ? ((command[2] ?? 0) & 0x80) === 0 : (cla & 0x10) !== 0;
-    if (!more) open = undefined;
+    if (!goesOn(command)) open = undefined;
 
     const piece = { bytes: response, from: 0, to: Math.max(0, response.length - 2) };
     if (waiting && ins(command) === INS.getResponse) waiting.pieces.push(piece);
@@ -113,7 +122,7 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
       waiting = { ins: ins(command), pieces: [piece] };
       responses.push(waiting);
     }
-    if (sw1(response) !== 0x61) waiting = undefined;
+    if (sw1(response) !== SW1_MORE) waiting = undefined;
   }
   return { commands, responses };
 }
@@ -173,11 +182,7 @@ function maskCommand(run: CommandRun, data: Uint8Array, keepAccount: boolean): v
  * Masked copies of the exchanges, in their order. Keys and PINs always go; account data stays when `keepAccount` says so.
  * `pans`: every PAN that is known, to be found outside its tags too.
  */
-export function maskApdus(
-  records: readonly ApduRecord[],
-  pans: ReadonlySet<string>,
-  keepAccount: boolean,
-): MaskedApdu[] {
+export function maskApdus(records: readonly ApduRecord[], pans: KnownPans, keepAccount: boolean): MaskedApdu[] {
   const copies = records.map(({ command, response }) => ({
     command: Uint8Array.from(command),
     response: Uint8Array.from(response),

@@ -1,7 +1,7 @@
 import type { ApduRecord, FrameRecord } from "../util/tracer.js";
 import { CRC_LENGTH, iBlock, isControlBlock, type IBlock } from "./iso-dep.js";
 import type { MaskedApdu } from "./mask-apdu.js";
-import { blank, sweep } from "./sensitive.js";
+import { blank, sweep, type KnownPans } from "./sensitive.js";
 
 /*
  * The frames of an exchange carry its APDUs in blocks (ISO/IEC 14443-4 7): the information fields of the I-blocks, one after the other,
@@ -86,7 +86,7 @@ const isHarmless = ({ from, bytes, fault }: FrameRecord): boolean => {
 /**
  * `pans`: account numbers known from elsewhere in the trace. With `keepAccount` only frames that may carry keys or PINs are masked.
  */
-export function frameMasker(pans: ReadonlySet<string>, keepAccount: boolean): FrameMasker {
+export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker {
   let phase: Phase = "blocks";
 
   const mask = (

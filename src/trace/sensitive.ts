@@ -134,6 +134,34 @@ const addPan = (found: Set<string>, digits: string): void => {
   if (/^[0-9]+$/.test(digits) && digits.length >= MIN_PAN && digits.length <= MAX_PAN) found.add(digits);
 };
 
+/** Account numbers that are known, to be found wherever they stand; any number of them. */
+export interface KnownPans {
+  /** Where they stand in a text of digits and other characters. */
+  places(text: string): { readonly at: number; readonly length: number }[];
+}
+
+const BIN = 6;
+const DIGIT_RUN = new RegExp(String.raw`\d{${MIN_PAN},}`, "g");
+
+export function knownPans(pans: ReadonlySet<string>): KnownPans {
+  const bins = new Set([...pans].map((pan) => pan.slice(0, BIN)));
+  const lengths = [...new Set([...pans].map((pan) => pan.length))];
+  return {
+    places(text) {
+      const found: { at: number; length: number }[] = [];
+      if (pans.size === 0) return found;
+      for (const { 0: run, index } of text.matchAll(DIGIT_RUN))
+        for (let at = 0; at + MIN_PAN <= run.length; at++) {
+          if (!bins.has(run.slice(at, at + BIN))) continue;
+          for (const length of lengths)
+            if (at + length <= run.length && pans.has(run.slice(at, at + length)))
+              found.push({ at: index + at, length });
+        }
+      return found;
+    },
+  };
+}
+
 /** PAN, separator, expiry: track 2 data wherever it stands. */
 const TRACK_2 = /(\d{12,19})[D=]\d{4,}F?/g;
 
@@ -141,15 +169,13 @@ const TRACK_2 = /(\d{12,19})[D=]\d{4,}F?/g;
  * Masks the known PANs wherever they stand in `bytes`, packed at either nibble or as text, and whatever looks like track 2 data.
  * For data whose structure is not known.
  */
-export function sweep(bytes: Uint8Array, pans: Iterable<string>): void {
+export function sweep(bytes: Uint8Array, pans: KnownPans): void {
   const nibbles = hex(bytes);
-  const text = Buffer.from(bytes).toString("latin1");
-  for (const pan of pans) {
-    for (let at = nibbles.indexOf(pan); at >= 0; at = nibbles.indexOf(pan, at + 1))
-      for (let i = 6; i < pan.length - 4; i++) setNibble(bytes, at + i, MASK_NIBBLE);
-    for (let at = text.indexOf(pan); at >= 0; at = text.indexOf(pan, at + 1))
-      bytes.fill(MASK_CHARACTER, at + 6, at + pan.length - 4);
-  }
+  for (const { at, length } of pans.places(nibbles))
+    for (let i = 6; i < length - 4; i++) setNibble(bytes, at + i, MASK_NIBBLE);
+  if (bytes.length >= MIN_PAN)
+    for (const { at, length } of pans.places(Buffer.from(bytes).toString("latin1")))
+      bytes.fill(MASK_CHARACTER, at + 6, at + length - 4);
   for (const match of nibbles.matchAll(TRACK_2)) {
     const digits = match[1]!.length;
     for (let i = 6; i < match[0].length; i++)
@@ -168,9 +194,10 @@ function hasCheckDigit(digits: string): boolean {
 }
 
 /** Masks PANs in a sentence or a value of a rule record: known ones, track data, and any 13 to 19 digits with a right check digit. */
-export function sweepText(text: string, pans: Iterable<string>): string {
+export function sweepText(text: string, pans: KnownPans): string {
   let out = text;
-  for (const pan of pans) out = out.replaceAll(pan, maskPan(pan));
+  for (const { at, length } of pans.places(text))
+    out = `${out.slice(0, at + 6)}${"*".repeat(length - 10)}${out.slice(at + length - 4)}`;
   out = out.replace(TRACK_2, (_, pan: string) => `${maskPan(pan)}D*`);
   return out.replace(/(?<!\d)\d{13,19}(?!\d)/g, (digits) => (hasCheckDigit(digits) ? maskPan(digits) : digits));
 }
