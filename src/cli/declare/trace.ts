@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { TAP_DEFAULTS } from "../tap-options.js";
+import { declareTraceConvert } from "./trace-convert.js";
 import { collect, examples } from "./options.js";
 
 export function declareTrace(program: Command, context: Context): void {
@@ -91,4 +92,6 @@ export function declareTrace(program: Command, context: Context): void {
     "tapbench trace import hf14a.txt --to hf14a.jsonl",
     "adb logcat -d | tapbench trace import - --as nci-log",
   );
+
+  declareTraceConvert(command, context);
 }
