@@ -32,7 +32,7 @@ svg{max-width:100%;height:auto;display:block}
 .log>li>div{min-width:0}
 time{color:var(--soft);text-align:right;font-variant-numeric:tabular-nums;font-size:.86em;white-space:nowrap}
 summary{cursor:pointer}
-.hex{overflow-wrap:anywhere;margin:.25rem 0;padding:.35rem .6rem;background:var(--raised);border-radius:.3rem}
+.hex{word-break:break-all;margin:.25rem 0;padding:.35rem .6rem;background:var(--raised);border-radius:.3rem}
 .tree,.tree ul{list-style:none;margin:.2rem 0;padding:0}
 .tree ul{padding-left:1.1rem;border-left:1px solid var(--line);margin-left:.3rem}
 .tree li{overflow-wrap:anywhere;margin:.08rem 0}
@@ -42,6 +42,6 @@ summary{cursor:pointer}
 .tap>summary{display:flex;gap:.7rem;align-items:baseline;flex-wrap:wrap}
 .tap>summary .grow{flex:1;min-width:12rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.86em;overflow-wrap:anywhere}
-@media (max-width:52rem){.parts{columns:1}.log>li{grid-template-columns:4.2rem 1fr}}
+@media screen and (max-width:52rem){.parts{columns:1}.log>li{grid-template-columns:4.2rem 1fr}}
 @media print{body{max-width:none;padding:0;font-size:10pt}.tap{content-visibility:visible}.tap:not([open]){break-inside:avoid}details:not(.tap)::details-content{content-visibility:visible;block-size:auto}a{color:inherit;text-decoration:none}h3{break-after:avoid}svg,.hex{break-inside:avoid}}
 `.trim();

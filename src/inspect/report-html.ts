@@ -66,7 +66,11 @@ const MOST_FAILURES = 100;
 
 /** Of several taps: what they come to together, a row for what was repeated, and the way to those that failed. */
 function* summary(lines: readonly Line[]): Generator<string, void, undefined> {
-  const groups = groupTaps(lines.map(({ group, status, took }) => ({ name: group, status, took })));
+  const rows = lines.map(({ group, status, took }) => ({ name: group, status, took }));
+  const groups = groupTaps(rows);
+  const all = groupTaps(rows.map((row) => ({ ...row, name: "all" })));
+  // Where nothing was repeated, a row for each says no more than the list of taps below.
+  const told = groups.length === 1 ? groups : groups.length === lines.length ? all : [...groups, ...all];
   const count = (status: TapStatus): number => lines.filter((line) => line.status === status).length;
   const [passed, failed, unknown] = [count("passed"), count("failed"), count("unknown")];
   yield `<header>
@@ -81,7 +85,7 @@ function* summary(lines: readonly Line[]): Generator<string, void, undefined> {
 <thead><tr><th scope="col">taps of</th><th scope="col" class="number">taps</th><th scope="col" class="number">passed</th><th scope="col" class="number">rate</th><th scope="col" class="number">p50</th><th scope="col" class="number">p95</th><th scope="col" class="number">longest</th></tr></thead>
 <tbody>
 `;
-  for (const { name, taps, passed: good, failed: bad, took } of groups)
+  for (const { name, taps, passed: good, failed: bad, took } of told)
     yield `<tr><td>${text(name)}</td>${number(String(taps))}${number(String(good))}<td class="number ${bad > 0 ? "bad" : ""}">${percent(good, taps)}</td>${number(time(took?.p50))}${number(time(took?.p95))}${number(time(took?.max))}</tr>\n`;
   yield "</tbody>\n</table></div>\n</section>\n";
   const failures = lines.filter(({ status }) => status === "failed");
@@ -115,7 +119,7 @@ const list = (items: readonly string[]): string =>
   items.length === 0 ? "" : `<ul>${items.map((each) => `<li>${text(each)}</li>`).join("")}</ul>`;
 
 function decisionRow({ rule, says, why, flips }: Decision): string {
-  const otherwise = flips.length === 0 ? "" : `<p class="soft">Otherwise if:</p>${list(flips)}`;
+  const otherwise = flips.length === 0 ? "" : `<p class="soft">Otherwise:</p>${list(flips)}`;
   const more = list(why) + otherwise;
   const head = `<span class="tag">${text(rule)}</span> ${text(says)}`;
   return `<li>${more === "" ? head : `<details><summary>${head}</summary>${more}</details>`}</li>\n`;
@@ -173,7 +177,7 @@ export function* reportHtml(taps: Iterable<ReportedTap>): Generator<string, void
   let footer = "";
   for (const tap of taps) {
     const line = summed[index++]!;
-    if (index === 1) footer = renderTraceHeader(tap.header).join("; ");
+    if (index === 1) footer = alone ? renderTraceHeader(tap.header).join("; ") : tap.header.tool;
     yield* alone ? single(tap, line) : oneOfMany(tap, line);
   }
   if (!alone) yield "</section>\n</main>\n";

@@ -1,5 +1,5 @@
 import { formatNanos } from "../util/time.js";
-import type { Decision, Figure, SeenCommand, Verdict } from "./verdict.js";
+import type { Counted, Decision, Figure, SeenCommand, Verdict } from "./verdict.js";
 
 /*
  * A verdict as titles and rows, for reports: the same parts, in the same order, as the screen that people read first.
@@ -36,13 +36,19 @@ function figure<T>({ known, value, note }: Figure<T>, show: (value: T) => string
   return value === undefined ? `${words(known)}${because}` : `${show(value)} (${words(known)}${because})`;
 }
 
+/** A counter around the tap; once where nothing is known of it. */
+function counted({ before, after }: Counted): string {
+  const [first, then] = [figure(before), figure(after)];
+  return first === then && before.value === undefined ? first : `${first}, then ${then}`;
+}
+
 const command = ({ name, number, sw }: SeenCommand): string =>
   `${name}${number === undefined ? "" : `, command ${number}`}${sw ? `, ${sw.value} ${sw.meaning}` : ""}`;
 
 const decision = ({ rule, says, why, flips }: Decision): string[] => [
   `${rule}: ${says}`,
   ...why,
-  ...flips.map((flip) => `Otherwise if: ${flip}`),
+  ...flips.map((flip) => `Otherwise: ${flip}`),
 ];
 
 const PARTS: readonly (readonly [title: string, rows: (verdict: Verdict) => VerdictRow[]])[] = [
@@ -59,7 +65,7 @@ const PARTS: readonly (readonly [title: string, rows: (verdict: Verdict) => Verd
         ...kernelOutcome.error,
       ]),
       ...row("issuer", [
-        `${words(issuer.answer)}${issuer.arc === undefined ? "" : `, ${issuer.arc}`}${issuer.reason === undefined ? "" : ` ${words(issuer.reason)}`}`,
+        `${words(issuer.answer)}${issuer.arc === undefined ? "" : `, ${issuer.arc}`}${issuer.reason === undefined || issuer.reason === issuer.answer ? "" : ` ${words(issuer.reason)}`}`,
         issuer.says,
       ]),
     ],
@@ -89,7 +95,7 @@ const PARTS: readonly (readonly [title: string, rows: (verdict: Verdict) => Verd
       ),
       ...row("amount", amount?.shown),
       ...limits.flatMap(({ title, amount: limit, exceeded }) =>
-        row(title, `${limit.shown}${exceeded ? ", exceeded" : ""}`, exceeded ? "bad" : undefined),
+        row(title, `${limit.shown}${exceeded ? ", exceeded" : ""}`),
       ),
     ],
   ],
@@ -103,8 +109,8 @@ const PARTS: readonly (readonly [title: string, rows: (verdict: Verdict) => Verd
       ),
       ...row("first broken", firstBroken?.says, "bad"),
       ...row("notes", notes),
-      ...row("ATC", `${figure(atc.before)}, then ${figure(atc.after)}`),
-      ...row("PIN tries", `${figure(pinTries.before)}, then ${figure(pinTries.after)}`),
+      ...row("ATC", counted(atc)),
+      ...row("PIN tries", counted(pinTries)),
     ],
   ],
   [

@@ -1,0 +1,31 @@
+import { performance } from "node:perf_hooks";
+import { openBench } from "../../src/bench/bench.js";
+import { reportHtml } from "../../src/inspect/report-html.js";
+import type { ReportedTap } from "../../src/inspect/reported-tap.js";
+import { presentableTrace } from "../../src/trace/file.js";
+import { memoryTrace } from "../../src/trace/memory.js";
+
+/** Taps that differ in amount, counter and unpredictable number, masked as reports are. */
+async function distinctTaps(count: number): Promise<ReportedTap[]> {
+  const tracer = memoryTrace();
+  const bench = await openBench({ seed: "report", tracer });
+  const device = await bench.open("emu:band-s1");
+  await bench.provision(device, "k2-credit");
+  const tap = await bench.prepareTap(device, { amount: 1n, terminal: "shop" });
+  return Array.from({ length: count }, (_, i) => {
+    tracer.clear();
+    tap();
+    const identity = { seed: bench.seed, profile: "emu:band-s1", configuration: "" };
+    const { header, records } = presentableTrace(identity, tracer.records);
+    return { name: "k2-credit at shop", header, records, repeat: { of: "k2-credit at shop", number: i + 1 } };
+  });
+}
+
+/** Wall time of an HTML report over that many taps, in seconds, and its size; making the taps does not count. */
+export async function measureReport(taps = 1000): Promise<{ seconds: number; megabytes: number }> {
+  const list = await distinctTaps(taps);
+  const start = performance.now();
+  let bytes = 0;
+  for (const piece of reportHtml(list)) bytes += Buffer.byteLength(piece);
+  return { seconds: (performance.now() - start) / 1000, megabytes: bytes / 1e6 };
+}
