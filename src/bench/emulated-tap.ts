@@ -14,6 +14,7 @@ import type { Transaction } from "../terminal/data.js";
 import { receipt, type Receipt } from "../terminal/receipt.js";
 import { readCard, type TapObserver } from "../terminal/tap.js";
 import { converseSync } from "../util/converse.js";
+import { isTapbenchError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
 import type { RuleRecord, Tracer } from "../util/tracer.js";
@@ -93,6 +94,7 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
   };
 
   const start = sim.now;
+  if (tracer) tracer.record(tapBegins(tap));
   air.place(device.picc);
   air.powerOn();
   try {
@@ -117,7 +119,11 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       at: sim.now,
       rule: "terminal.outcome",
       says: `The payment ends: ${details.outcome}.`,
-      data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) },
+      data: {
+        outcome: details.outcome,
+        kernel: outcome.kind,
+        ...(issuer && { issuer: issuer.reason, arc: issuer.arc, issuerSays: issuer.says }),
+      },
     });
     return {
       outcome: details.outcome,
@@ -139,10 +145,46 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       details,
       faults: plan?.report() ?? [],
     };
+  } catch (error) {
+    if (tracer && isTapbenchError(error))
+      tracer.record({
+        layer: "terminal",
+        at: sim.now,
+        rule: "terminal.fault",
+        says: `The tap broke off: ${error.message}.`,
+        data: { code: error.code },
+      });
+    throw error;
   } finally {
     air.powerOff();
     air.remove(device.picc);
   }
+}
+
+/** What is tapped on what, for whoever reads the trace afterwards. */
+function tapBegins({ sim, device, terminal, transaction, combinations, enterPin }: EmulatedTap): RuleRecord {
+  const limits = combinations[0]?.limits;
+  return {
+    layer: "terminal",
+    at: sim.now,
+    rule: "terminal.begin",
+    says: `A payment begins on ${terminal.title}.`,
+    data: {
+      terminal: terminal.name,
+      amount: String(transaction.amount),
+      currency: terminal.currency.code,
+      exponent: terminal.currency.exponent,
+      device: device.profile.name,
+      firmware: device.profile.firmware,
+      pinEntered: enterPin !== undefined,
+      ...(limits && {
+        floor: String(limits.floor),
+        transaction: String(limits.transaction),
+        transactionOnDevice: String(limits.transactionOnDevice),
+        cvmRequired: String(limits.cvmRequired),
+      }),
+    },
+  };
 }
 
 function odaOf(outcome: KernelOutcome): Pick<TapReport, "oda" | "odaStatus"> {

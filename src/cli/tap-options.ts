@@ -11,6 +11,8 @@ export interface TapOptions {
   readonly currency?: string;
   readonly trace: string;
   readonly revealTestData?: boolean;
+  readonly expect?: string;
+  readonly explain?: boolean;
   readonly json?: boolean;
 }
 

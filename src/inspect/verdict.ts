@@ -183,8 +183,8 @@ export interface Verdict {
     readonly command?: SeenCommand;
     /** The last exchange before it that went well. */
     readonly lastGood?: SeenCommand;
-    /** The data object concerned, hex, and its name. */
-    readonly tag?: { readonly tag: string; readonly name?: string };
+    /** The data object concerned, hex, its name, and the command whose answer carried it. */
+    readonly tag?: { readonly tag: string; readonly name?: string; readonly from?: string };
   };
 
   /** Part 3: the rule that decided; absent for a tap as asked, and where nobody recorded decisions and none can be inferred. */

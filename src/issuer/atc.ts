@@ -9,6 +9,8 @@ interface Seen {
 
 /** Counters of all tokens: each value counts once. */
 export interface AtcRegister {
+  /** How far a counter may jump ahead. */
+  readonly window: number;
   judge(token: string, atc: number): AtcVerdict;
   /** The value is used up. Only for what a right cryptogram proved. */
   use(token: string, atc: number): void;
@@ -31,6 +33,7 @@ export function createAtcRegister(window: number): AtcRegister {
   }
 
   return {
+    window,
     judge,
     use(token, atc) {
       const seen = of(token);

@@ -3,6 +3,7 @@ import type { Context } from "../context.js";
 import { TAP_DEFAULTS } from "../tap-options.js";
 import { declareTraceConvert } from "./trace-convert.js";
 import { collect, examples } from "./options.js";
+import { declareTraceExplain } from "./trace-explain.js";
 
 export function declareTrace(program: Command, context: Context): void {
   const command = program
@@ -94,4 +95,5 @@ export function declareTrace(program: Command, context: Context): void {
   );
 
   declareTraceConvert(command, context);
+  declareTraceExplain(command, context);
 }

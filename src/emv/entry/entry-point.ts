@@ -105,6 +105,8 @@ function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult>
     rule("entry.pre-processing", `${allowed} of ${prepared.length} combinations allow this amount.`, {
       amount: String(input.amount),
       allowed,
+      combinations: prepared.length,
+      ...(allowed === 0 && highestLimit(input.combinations)),
     }),
   );
   if (prepared.length > 0 && allowed === 0) {
@@ -125,6 +127,7 @@ function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult>
     rule("entry.candidates", `${candidates.length} applications fit this terminal.`, {
       count: candidates.length,
       list: candidates.map(({ adf, combination }) => `${hex(adf)}/${combination.kernel}`).join(" "),
+      terminal: prepared.map(({ combination: { aid, kernel } }) => `${hex(aid)}/${kernel}`).join(" "),
     }),
   );
 
@@ -133,6 +136,13 @@ function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult>
     if (result) return result;
   }
   return ended(progress, noApplication(progress.refused.at(-1)?.error ?? { l2: "empty-candidate-list" }));
+}
+
+/** The limit that refuses an amount everywhere, for whoever listens: the highest of the combinations'. */
+function highestLimit(combinations: readonly Combination[]): { readonly limit?: string } {
+  const limits = combinations.map(({ checks }) => checks?.transactionLimit);
+  const set = limits.filter((limit) => limit !== undefined);
+  return set.length === 0 ? {} : { limit: String(set.reduce((most, limit) => (limit > most ? limit : most))) };
 }
 
 /** No application that both know: another card, or another interface (EMV Contactless Book B 3.3.2.7). */

@@ -157,7 +157,7 @@ export function completed(tap: C2): KernelOutcome {
         : cid === AC.arqc
           ? "The card gave an ARQC: ask the issuer."
           : "The card gave an AAC: not with this card here.",
-    data: { outcome: outcome.kind, cid },
+    data: { outcome: outcome.kind, cid, contacts: isSet(tap.capabilities, CAPABILITIES.contacts) },
   });
   return outcome;
 }

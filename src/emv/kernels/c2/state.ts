@@ -1,4 +1,5 @@
 import { fromBcd } from "../../../codec/bcd.js";
+import { hex } from "../../../util/bytes.js";
 import type { KernelInput } from "../../kernel.js";
 import type { SignedRecord } from "../../oda.js";
 import type { Cvm, OdaResult } from "../../outcome.js";
@@ -90,6 +91,12 @@ export const onDeviceCvm = (tap: C2): boolean =>
 /** Card and terminal both do CDA. */
 export const cdaAgreed = (tap: C2): boolean =>
   aipHas(tap, AIP.cdaSupported) && isSet(tap.capabilities, CAPABILITIES.cda);
+
+/** The CA key that the card's certificates need, for whoever listens: RID and index. */
+export const caKeyOf = (tap: C2): { readonly rid: string; readonly caIndex: string } => ({
+  rid: hex(tap.input.aid.subarray(0, 5)),
+  caIndex: hex(tap.card.get(0x8f) ?? new Uint8Array(0)),
+});
 
 /** One byte of a terminal object, 0 where it is not configured. */
 export const terminalByte = (tap: C2, tag: number, index = 0): number => tap.input.terminal.get(tag)?.[index] ?? 0;
