@@ -2,7 +2,8 @@ import { reportCsv } from "../inspect/report-csv.js";
 import { reportHtml } from "../inspect/report-html.js";
 import { reportJunit } from "../inspect/report-junit.js";
 import type { ReportedTap } from "../inspect/reported-tap.js";
-import { writeWhole, type Pieces } from "../trace/file.js";
+import { testRange } from "../issuer/pan.js";
+import { presentableRecords, writeWhole, type Pieces } from "../trace/file.js";
 import { pcapngPieces } from "../trace/pcapng/write.js";
 import { cliError } from "./errors.js";
 import type { Io } from "./output.js";
@@ -40,37 +41,53 @@ const asked = (targets: ReportTargets): WrittenReport[] =>
   });
 
 /**
- * Refuses what cannot be done before anything is: two reports on standard output, or one beside `--json`.
+ * Refuses what cannot be done before anything is: two reports on standard output, or one where the command itself prints there.
  * @throws `cli/bad-value`
  */
-export function checkTargets(targets: ReportTargets, json: boolean): void {
+export function checkTargets(targets: ReportTargets, outputTaken: boolean): void {
   const there = asked(targets).filter(({ file }) => file === STDOUT);
-  if (there.length > 1 || (there.length === 1 && json))
-    throw cliError("bad-value", `standard output takes one document; give --${there[0]!.format} a file`, {
+  if (there.length > (outputTaken ? 0 : 1))
+    throw cliError("bad-value", `standard output takes one document only; give --${there[0]!.format} a file`, {
       formats: there.map(({ format }) => format),
     });
 }
 
+/** Whether standard output holds a report, and nothing else may be there. */
+export const isOnOutput = (targets: ReportTargets): boolean => asked(targets).some(({ file }) => file === STDOUT);
+
 /**
- * Writes the reports that were asked for, each beside its place and renamed. What is in them is what the taps hold: mask first. A report
- * with account data in it is readable by its owner only.
+ * Writes the reports that were asked for, each beside its place and renamed. Taps whose header says so are masked here; the account data of
+ * the others must be test data, and then the report is readable by its owner only.
  *
- * @throws `trace/no-frames` for a capture without frames; `trace/write-failed`
+ * @throws `trace/not-test-data`; `trace/no-frames` for a capture without frames; `trace/write-failed`
  */
 export async function writeReports(
   targets: ReportTargets,
   taps: readonly ReportedTap[],
   io: Io,
 ): Promise<readonly WrittenReport[]> {
-  const mode = taps.every(({ header }) => header.masked) ? 0o644 : 0o600;
   const written = asked(targets);
+  if (written.length === 0) return [];
+  const shown = taps.map(presentable);
+  const mode = taps.every(({ header }) => header.masked) ? 0o644 : 0o600;
   for (const { format, file } of written) {
     io.signal.throwIfAborted();
-    const pieces: Pieces = FORMATS[format](taps);
+    const pieces: Pieces = FORMATS[format](shown);
     if (file !== STDOUT) await writeWhole(file, pieces, mode);
     else for (const piece of pieces as Iterable<string | Uint8Array>) io.stdout.write(piece);
   }
   return written;
+}
+
+/** The tap as it may be shown. The verdict holds no account data; it says of its own trace whether that was masked. */
+function presentable(tap: ReportedTap): ReportedTap {
+  const { header, verdict } = tap;
+  const reveal = header.masked ? {} : { reveal: (pan: string) => testRange(pan) !== undefined };
+  return {
+    ...tap,
+    records: presentableRecords(tap.records, reveal),
+    ...(verdict && { verdict: { ...verdict, identity: { ...verdict.identity, masked: header.masked } } }),
+  };
 }
 
 /** For people, a line a report. */

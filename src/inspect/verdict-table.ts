@@ -172,6 +172,6 @@ export const verdictLines = (verdict: Verdict): string[] => [
   ...verdictParts(verdict).flatMap(({ title, rows }) => [
     "",
     title,
-    ...rows.flatMap(({ label, lines }) => lines.map((line, i) => `  ${(i === 0 ? label : "").padEnd(24)}${line}`)),
+    ...rows.flatMap(({ label, lines }) => lines.map((line, i) => `  ${(i === 0 ? label : "").padEnd(25)} ${line}`)),
   ]),
 ];

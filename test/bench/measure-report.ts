@@ -1,11 +1,12 @@
 import { performance } from "node:perf_hooks";
 import { openBench } from "../../src/bench/bench.js";
+import { judgeTap } from "../../src/inspect/judge.js";
 import { reportHtml } from "../../src/inspect/report-html.js";
 import type { ReportedTap } from "../../src/inspect/reported-tap.js";
 import { presentableTrace } from "../../src/trace/file.js";
 import { memoryTrace } from "../../src/trace/memory.js";
 
-/** Taps that differ in amount, counter and unpredictable number, masked as reports are. */
+/** Taps that differ in counter and unpredictable number, masked as reports are, each with its verdict. */
 async function distinctTaps(count: number): Promise<ReportedTap[]> {
   const tracer = memoryTrace();
   const bench = await openBench({ seed: "report", tracer });
@@ -17,11 +18,12 @@ async function distinctTaps(count: number): Promise<ReportedTap[]> {
     tap();
     const identity = { seed: bench.seed, profile: "emu:band-s1", configuration: "" };
     const { header, records } = presentableTrace(identity, tracer.records);
-    return { name: "k2-credit at shop", header, records, repeat: { of: "k2-credit at shop", number: i + 1 } };
+    const verdict = judgeTap({ header, records });
+    return { name: "k2-credit at shop", header, records, verdict, repeat: { of: "k2-credit at shop", number: i + 1 } };
   });
 }
 
-/** Wall time of an HTML report over that many taps, in seconds, and its size; making the taps does not count. */
+/** Wall time of an HTML report over that many taps, in seconds, and its size; making and judging the taps does not count. */
 export async function measureReport(taps = 1000): Promise<{ seconds: number; megabytes: number }> {
   const list = await distinctTaps(taps);
   const start = performance.now();

@@ -1,16 +1,18 @@
 import { basename } from "node:path";
 import type { ReportedTap } from "../../inspect/reported-tap.js";
-import { testRange } from "../../issuer/pan.js";
-import { presentableRecords } from "../../trace/file.js";
+import { judgeTap } from "../../inspect/judge.js";
+import { CURRENCIES, type Currency } from "../../profiles/currencies.js";
 import { openTrace, type OpenedTrace } from "../../trace/open.js";
 import type { TapbenchError } from "../../util/errors.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { readPieces } from "../files.js";
 import { errorDocument, EXIT, reportError, type ExitCode } from "../output.js";
-import { checkTargets, renderWritten, writeReports, type ReportTargets } from "../reports.js";
+import { checkTargets, isOnOutput, renderWritten, writeReports, type ReportTargets } from "../reports.js";
+import { traceKeys } from "../trace-keys.js";
 
 export interface ConvertOptions extends ReportTargets {
+  readonly caKeys?: readonly string[];
   readonly revealTestData?: boolean;
   readonly json?: boolean;
 }
@@ -36,12 +38,15 @@ export async function convertTraces(
   checkTargets(options, options.json === true);
   const opened: OpenedTrace[] = [];
   for (const file of files) opened.push(await openTrace(readPieces(file, context.io)));
-  const taps = opened.map((trace, i) => reportedTap(nameOf(files[i]!, trace, files.length === 1), trace, options));
+  const taps: ReportedTap[] = [];
+  for (const [i, trace] of opened.entries())
+    taps.push(await reportedTap(nameOf(files[i]!, trace, files.length === 1), trace, options, context));
 
   const written = await writeReports(options, taps, context.io);
   // Of a damaged trace, what could be read is converted; the problem is told all the same.
   const problem = opened.find((trace) => trace.problem !== undefined)?.problem;
-  output.lines(renderWritten(written));
+  if (isOnOutput(options)) renderWritten(written).forEach(output.note);
+  else output.lines(renderWritten(written));
   output.document({
     traces: opened.map(({ format, records, remarks }, i) => ({
       file: files[i],
@@ -65,13 +70,32 @@ const told = (problem: TapbenchError, { io }: Context, json: boolean): ExitCode 
 const nameOf = (file: string, { header }: OpenedTrace, alone: boolean): string =>
   alone && header.profile !== "" ? header.profile : file === "-" ? "standard input" : basename(file);
 
-/** Masked, even where the trace is not: a report goes to more people than the trace did. */
-function reportedTap(name: string, trace: OpenedTrace, { revealTestData }: ConvertOptions): ReportedTap {
-  const { header, records } = trace;
-  const reveal = revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {};
+/** Masked, even where the trace is not: a report goes to more people than the trace did. It is judged by what the trace holds. */
+async function reportedTap(
+  name: string,
+  { header, records, problem }: OpenedTrace,
+  { revealTestData, caKeys }: ConvertOptions,
+  context: Context,
+): Promise<ReportedTap> {
+  const { keys, note } = await traceKeys(header, caKeys ?? [], context);
+  const judged =
+    records.length === 0
+      ? undefined
+      : judgeTap({
+          header,
+          records,
+          caKeys: keys,
+          currency: currencyOfNumber,
+          notes: problem ? [`the file could not be read to its end: ${problem.message}`] : [],
+        });
+  const about = note();
   return {
     name,
     header: { ...header, masked: header.masked || revealTestData !== true },
-    records: presentableRecords(records, reveal),
+    records,
+    verdict: judged && about !== undefined ? { ...judged, notes: [about, ...judged.notes] } : judged,
   };
 }
+
+const currencyOfNumber = (numeric: string): Currency | undefined =>
+  [...CURRENCIES.values()].find((one) => one.numeric === numeric);

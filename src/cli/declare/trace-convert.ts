@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ConvertOptions } from "../commands/trace-convert.js";
 import type { Context } from "../context.js";
-import { examples } from "./options.js";
+import { collect, examples } from "./options.js";
 import { withReportOptions } from "./report-options.js";
 
 /** `tapbench trace convert` */
@@ -16,6 +16,11 @@ export function declareTraceConvert(trace: Command, context: Context): void {
       .argument("<files...>", "traces, logs or captures of other tools; - for standard input")
       .option("--pcapng <file>", "write the frames as a capture, ISO 14443, for Wireshark"),
   )
+    .option(
+      "--ca-keys <file>",
+      "CA public keys for the verdict, besides the published ones that come with tapbench (repeatable)",
+      collect,
+    )
     .option("--reveal-test-data", "leave test account numbers readable; others never are")
     .option("--json", "print one JSON document")
     .action(async (files: readonly string[], options: ConvertOptions) => {
