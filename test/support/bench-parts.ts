@@ -70,7 +70,8 @@ export async function benchParts(): Promise<BenchParts> {
     const profile = await loadProfile("device", deviceName);
     const device = new EmulatedDevice(profile, sim, random.fork(`device/${deviceName}/${cardName}`));
     const card = issuer.issue(await loadProfile("card", cardName), ISSUED);
-    for (const command of issuer.personalise(card, { form: profile.form }).commands) device.wired(encodeCommand(command));
+    for (const command of issuer.personalise(card, { form: profile.form }).commands)
+      device.wired(encodeCommand(command));
     const own = device.element.process.bind(device.element);
     const taps = random.fork(`taps/${deviceName}/${cardName}`);
 
