@@ -45,7 +45,7 @@ export async function convertTraces(
   const written = await writeReports(options, taps, context.io);
   // Of a damaged trace, what could be read is converted; the problem is told all the same.
   const problem = opened.find((trace) => trace.problem !== undefined)?.problem;
-  if (isOnOutput(options)) renderWritten(written).forEach(output.note);
+  if (isOnOutput(options)) for (const line of renderWritten(written)) output.note(line);
   else output.lines(renderWritten(written));
   output.document({
     traces: opened.map(({ format, records, remarks }, i) => ({
