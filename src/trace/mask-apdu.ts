@@ -62,8 +62,10 @@ interface Piece {
   readonly to: number;
 }
 
-/** Runs `work` on the pieces put together, and writes its changes back. */
+/** Runs `work` on the pieces put together, and writes its changes back; a single piece is worked on where it is. */
 function together(pieces: readonly Piece[], work: (data: Uint8Array) => void): void {
+  const [only, ...others] = pieces;
+  if (only && others.length === 0) return work(only.bytes.subarray(only.from, only.to));
   const data = new Uint8Array(pieces.reduce((sum, { from, to }) => sum + to - from, 0));
   let at = 0;
   for (const { bytes, from, to } of pieces) {
