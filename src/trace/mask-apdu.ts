@@ -55,6 +55,12 @@ function dataRange(command: Uint8Array): readonly [from: number, to: number] {
 const ins = (command: Uint8Array): number => command[1] ?? -1;
 const sw1 = (response: Uint8Array): number => (response.length >= 2 ? response[response.length - 2]! : -1);
 
+/** Where the data of a response end: before the status word (6XXX or 9XXX, ISO/IEC 7816-4 5.6). A response that was cut off has none. */
+function dataEnd(response: Uint8Array): number {
+  const kind = sw1(response) >> 4;
+  return kind === 6 || kind === 9 ? response.length - 2 : response.length;
+}
+
 /** Part of one record's bytes. */
 interface Piece {
   readonly bytes: Uint8Array;
@@ -118,7 +124,7 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
     open.pieces.push({ bytes: command, from, to: secured ? to - MAC_LENGTH : to });
     if (!goesOn(command)) open = undefined;
 
-    const piece = { bytes: response, from: 0, to: Math.max(0, response.length - 2) };
+    const piece = { bytes: response, from: 0, to: dataEnd(response) };
     if (waiting && ins(command) === INS.getResponse) waiting.pieces.push(piece);
     else {
       waiting = { ins: ins(command), pieces: [piece] };

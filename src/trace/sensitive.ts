@@ -58,10 +58,10 @@ function leadingDigits(value: Uint8Array): number {
 }
 
 /** PAN and what follows it in 5A, 57 and 9F6B: the field separator D and the padding F stay. */
-function maskPacked(value: Uint8Array): void {
+function maskPacked(value: Uint8Array, cut: boolean): void {
   const digits = leadingDigits(value);
-  if (digits < MIN_PAN || digits > MAX_PAN) {
-    // Not decodable as a PAN: the first six digits are no BIN of anything then, so nothing stays.
+  if (cut || digits < MIN_PAN || digits > MAX_PAN) {
+    // Not decodable as a PAN: the first six digits are no BIN of anything then, nor the last four its end, so nothing stays.
     value.fill(MASK_BYTE);
     return;
   }
@@ -75,21 +75,21 @@ function maskPacked(value: Uint8Array): void {
 }
 
 /** Track 1: format code, PAN, `^`, name, `^`, the rest. The carets stay. */
-function maskTrack1(value: Uint8Array): void {
+function maskTrack1(value: Uint8Array, cut: boolean): void {
   const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
   let end = 1;
   while (isDigit(value[end])) end++;
   const digits = end - 1;
-  const whole = digits >= MIN_PAN && digits <= MAX_PAN && value[end] === 0x5e;
+  const whole = !cut && digits >= MIN_PAN && digits <= MAX_PAN && value[end] === 0x5e;
   for (let i = 0; i < value.length; i++) {
     const shown = whole && (i < 7 || (i >= end - 4 && i < end));
     if (!shown && value[i] !== 0x5e) value[i] = MASK_CHARACTER;
   }
 }
 
-function maskValue(shape: Shape, value: Uint8Array): void {
-  if (shape === "packed") maskPacked(value);
-  else if (shape === "track1") maskTrack1(value);
+function maskValue(shape: Shape, value: Uint8Array, cut: boolean): void {
+  if (shape === "packed") maskPacked(value, cut);
+  else if (shape === "track1") maskTrack1(value, cut);
   else value.fill(shape === "text" ? MASK_CHARACTER : MASK_BYTE);
 }
 
@@ -103,7 +103,7 @@ export function maskTlv(bytes: Uint8Array, from = 0, to = bytes.length): number 
     bytes,
     ({ tag, start, valueStart, valueEnd, cut }) => {
       const shape = SENSITIVE.get(tag);
-      if (shape) maskValue(shape, bytes.subarray(valueStart, valueEnd));
+      if (shape) maskValue(shape, bytes.subarray(valueStart, valueEnd), cut);
       else if (cut && !isConstructed(tag)) understood = Math.min(understood, start);
     },
     from,
