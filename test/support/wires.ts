@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
 /** Something outside the checkout that tests drive or read. */
 export interface WireRow {
   readonly name: string;
@@ -8,7 +11,16 @@ export interface WireRow {
 }
 
 /** The wires that tests can drive. */
-export const wires: readonly WireRow[] = [{ name: "emu", probe: () => undefined, install: "npm ci" }];
+export const wires: readonly WireRow[] = [
+  { name: "emu", probe: () => undefined, install: "npm ci" },
+  { name: "pcsc-spy", probe: () => program("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
+];
+
+/** Whether a program is on the path. */
+function program(name: string): string | undefined {
+  const found = (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, name)));
+  return found ? undefined : `there is no program ${name}`;
+}
 
 export interface Survey {
   /** A line for each row that is missing and not required. */
