@@ -21,7 +21,10 @@ const PIECE = 1 << 16;
 
 /** A file of any length piece by piece, or standard input for `-`. @throws `cli/no-such-file`, `cli/read-failed` */
 export async function* readPieces(path: string, io: Io): AsyncGenerator<Uint8Array, void, undefined> {
-  if (path === "-") return yield* io.stdin();
+  if (path === "-") {
+    yield* io.stdin();
+    return;
+  }
   try {
     const file = await open(path, "r");
     try {

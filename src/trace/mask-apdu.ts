@@ -55,6 +55,12 @@ function dataRange(command: Uint8Array): readonly [from: number, to: number] {
 const ins = (command: Uint8Array): number => command[1] ?? -1;
 const sw1 = (response: Uint8Array): number => (response.length >= 2 ? response[response.length - 2]! : -1);
 
+/** Where the data of a response end: before the status word (6XXX or 9XXX, ISO/IEC 7816-4 5.6). A response that was cut off has none. */
+function dataEnd(response: Uint8Array): number {
+  const kind = sw1(response) >> 4;
+  return kind === 6 || kind === 9 ? response.length - 2 : response.length;
+}
+
 /** Part of one record's bytes. */
 interface Piece {
   readonly bytes: Uint8Array;
@@ -62,8 +68,10 @@ interface Piece {
   readonly to: number;
 }
 
-/** Runs `work` on the pieces put together, and writes its changes back. */
+/** Runs `work` on the pieces put together, and writes its changes back; a single piece is worked on where it is. */
 function together(pieces: readonly Piece[], work: (data: Uint8Array) => void): void {
+  const [only, ...others] = pieces;
+  if (only && others.length === 0) return work(only.bytes.subarray(only.from, only.to));
   const data = new Uint8Array(pieces.reduce((sum, { from, to }) => sum + to - from, 0));
   let at = 0;
   for (const { bytes, from, to } of pieces) {
@@ -116,7 +124,7 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
     open.pieces.push({ bytes: command, from, to: secured ? to - MAC_LENGTH : to });
     if (!goesOn(command)) open = undefined;
 
-    const piece = { bytes: response, from: 0, to: Math.max(0, response.length - 2) };
+    const piece = { bytes: response, from: 0, to: dataEnd(response) };
     if (waiting && ins(command) === INS.getResponse) waiting.pieces.push(piece);
     else {
       waiting = { ins: ins(command), pieces: [piece] };

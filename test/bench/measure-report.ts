@@ -23,11 +23,24 @@ async function distinctTaps(count: number): Promise<ReportedTap[]> {
   });
 }
 
-/** Wall time of an HTML report over that many taps, in seconds, and its size; making and judging the taps does not count. */
-export async function measureReport(taps = 1000): Promise<{ seconds: number; megabytes: number }> {
+/** The bar that the issue sets: a report of 1,000 taps within 5 s. */
+export const REPORT_BARS = [{ key: "reportSeconds", atMost: 5 }] as const;
+
+const ROUNDS = 3;
+
+/**
+ * Seconds for an HTML report of that many taps, and its size; the best of three rounds. Making and judging the taps does not count. For the
+ * benchmark `inspect`.
+ */
+export async function measureReport(taps = 1000): Promise<Record<"reportSeconds" | "reportMegabytes", number>> {
   const list = await distinctTaps(taps);
-  const start = performance.now();
+  let reportSeconds = Infinity;
   let bytes = 0;
-  for (const piece of reportHtml(list)) bytes += Buffer.byteLength(piece);
-  return { seconds: (performance.now() - start) / 1000, megabytes: bytes / 1e6 };
+  for (let round = 0; round < ROUNDS; round++) {
+    bytes = 0;
+    const start = performance.now();
+    for (const piece of reportHtml(list)) bytes += Buffer.byteLength(piece);
+    reportSeconds = Math.min(reportSeconds, (performance.now() - start) / 1000);
+  }
+  return { reportSeconds, reportMegabytes: bytes / 1e6 };
 }

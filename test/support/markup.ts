@@ -38,9 +38,9 @@ export function readMarkup(source: string): Element {
       open.pop();
     } else {
       const element = { name: opening!, attributes: {} as Record<string, string>, children: [] };
-      for (const [, name, value] of attributes!.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)) {
-        if (name! in element.attributes) throw new Error(`${name} twice at ${at}`);
-        element.attributes[name!] = plain(value ?? "");
+      for (const [, name = "", value] of attributes!.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)) {
+        if (name in element.attributes) throw new Error(`${name} twice at ${at}`);
+        element.attributes[name] = plain(value ?? "");
       }
       top.children.push(element);
       if (empty === "" && !VOID.has(opening!)) open.push(element);

@@ -15,6 +15,7 @@ export const wires: readonly WireRow[] = [
   { name: "emu", probe: () => undefined, install: "npm ci" },
   // Wireshark's command line, and the tools beside it that write captures of their own.
   { name: "tshark", probe: () => programMissing("tshark", "text2pcap", "editcap"), install: "apt-get install tshark" },
+  { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
 ];
 
 /** Which of the programs is not on the path. */

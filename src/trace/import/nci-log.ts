@@ -17,7 +17,7 @@ import { stampReader } from "./timestamps.js";
 type Direction = "X" | "R";
 
 const PACKET =
-  /\b(?:(?<nxp>NxpNci)(?<a>[XR])\b[^=\n]{0,20}len ?= *(?<length>\d+) *[<>=]+ *|(?<brcm>BrcmNci)(?<b>[XR])\b *(?:\( *\d+\))? *: *|(?<kernel>nfc) (?<c>write|nRead): *\w+ +)(?=[0-9A-F]{6})/i;
+  /\b(?:(?<nxp>NxpNci)(?<a>[XR])\b[^=\n]{0,20}len ?= *(?<length>\d+) *[<>=]+ *|(?<brcm>BrcmNci)(?<b>[XR])\b *(?:\( *\d+\))? *: *|(?<kernel>nfc) (?<c>write|nRead): *\w+:? +)(?=[0-9A-F]{6})/i;
 
 const MT = { data: 0, notification: 3 } as const;
 const HEADER = 3;

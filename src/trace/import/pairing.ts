@@ -85,6 +85,8 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
       onRecord({ layer: "apdu", at: 0, took: 0, command, response, via: self.via });
       return;
     }
+    if (done.took === undefined && done.until === undefined && response.length > 0)
+      remarks.note("exchanges with one time only are in it; how long these took is not known and shown as nothing");
     const at = since(done.at, place);
     const took = done.took ?? (done.until === undefined ? 0 : since(done.until, place) - at);
     if (done.at === undefined && done.until === undefined) now = at + took;

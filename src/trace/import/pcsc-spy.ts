@@ -14,7 +14,7 @@ import { textImporter, type LogReader } from "./text-importer.js";
 
 const NAME = /^( *(?:\(t\d+\) )?)(SCard?[A-Z]\w+)\s*$/;
 const PARAMETER = /^( *(?:\(t\d+\) )?) ([io]) (.*)$/;
-const RETURN = /^( *(?:\(t\d+\) )?) => .*\[0x([0-9A-F]{8})\]\s*(?:\[(\d{1,9})\.(\d{6,9})\])?/i;
+const RETURN = /^( *(?:\(t\d+\) )?) => .*\[0x([0-9A-F]{8})\]\)?\s*(?:\[(\d{1,9})\.(\d{6,9})\])?/i;
 /** Offset, sixteen bytes, and what they are as text, which may look like hex. */
 const DUMP = /^ ([0-9A-F]{4,8}) ((?:[0-9A-F]{2} ?){1,16})/i;
 const DUMP_COLUMNS = 16 * 3;
