@@ -7,6 +7,7 @@ import type { Combination } from "../emv/entry/combination.js";
 import { kernelC2 } from "../emv/kernels/c2/kernel.js";
 import type { CaKeys } from "../emv/oda.js";
 import type { KernelOutcome } from "../emv/outcome.js";
+import { commandName } from "../inspect/apdu-text.js";
 import { leastAirTime } from "../protocols/iso14443/timing.js";
 import type { TerminalProfile } from "../profiles/types.js";
 import { authorisationRequest } from "../terminal/authorisation.js";
@@ -78,7 +79,10 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       const over = plan?.command(apdu);
       return (reply) => {
         over?.();
-        if (!reply) return;
+        if (!reply) {
+          tracer?.record(unanswered(apdu, sim.now));
+          return;
+        }
         sizes.push({ command: apdu.length, response: reply.answer.length });
         tracer?.record({
           layer: "apdu",
@@ -159,6 +163,12 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
     air.powerOff();
     air.remove(device.picc);
   }
+}
+
+/** A command of which no exchange came. What frames show of it may be damaged, and over PC/SC there are none. */
+function unanswered(apdu: Uint8Array, at: Nanos): RuleRecord {
+  const command = commandName(apdu);
+  return { layer: "terminal", at, rule: "terminal.unanswered", says: `${command} got no answer.`, data: { command } };
 }
 
 /** What is tapped on what, for whoever reads the trace afterwards. */

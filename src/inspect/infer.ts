@@ -3,6 +3,8 @@ import { hex } from "../util/bytes.js";
 import type { RuleRecord } from "../util/tracer.js";
 import { commandName } from "./apdu-text.js";
 import type { Exchange } from "./exchanges.js";
+import { scopeOfAid } from "./scope.js";
+import { givenBy } from "./tap-data.js";
 import type { Transaction } from "./transaction.js";
 import { verifyTransaction } from "./verify.js";
 
@@ -36,13 +38,12 @@ export function inferredRules(
   const command = commandName(last.command);
   const sw = last.response.length < 2 ? 0 : (last.response.at(-2)! << 8) | last.response.at(-1)!;
   if (sw !== 0x9000) return [rule("status-word", "The card refused the last command.", { command, sw })];
-  const cid = transaction?.card.get(0x9f27)?.[0];
-  if (!transaction?.generateAc || cid === undefined)
-    return [rule("unfinished", "The exchanges end without a cryptogram.", { command })];
+  const given = givenBy(transaction, transaction && scopeOfAid(transaction.aid), exchanges);
+  if (!transaction || !given) return [rule("unfinished", "The exchanges end without a cryptogram.", { command })];
 
   const found: RuleRecord[] = [];
-  const asked = TYPES[transaction.generateAc.p1 >> 6]!;
-  const got = TYPES[cid >> 6]!;
+  const got = given.name;
+  const asked = transaction.generateAc ? TYPES[transaction.generateAc.p1 >> 6]! : "";
   if (asked === "AAC")
     found.push(
       rule("taa", "The terminal asked the card to decline.", {

@@ -13,15 +13,15 @@ import { above } from "./explain/kernel-2.js";
 import { inferredRules } from "./infer.js";
 import { isContactless, lastTap } from "./last-tap.js";
 import { moneyOf, shownAmount, type ShownCurrency } from "./money.js";
-import { kernelOfAid } from "./scope.js";
+import { scopeOfAid } from "./scope.js";
 import { authenticationOf } from "./tap-authentication.js";
 import { causeOf, suspectOf, type Cause } from "./tap-cause.js";
-import { atcOf, bitFieldsOf, pinTriesOf, shownPan } from "./tap-data.js";
+import { atcOf, bitFieldsOf, givenBy, pinTriesOf, shownPan, type Given } from "./tap-data.js";
 import { timesKnown, timingOf } from "./tap-timing.js";
 import { rebuildTransaction, type Transaction } from "./transaction.js";
 import { ENDINGS, type Ending, type LimitBeside, type Suspect, type Timing, type Verdict } from "./verdict.js";
 import { waterfall, type Waterfall } from "./waterfall.js";
-import { stopOf } from "./tap-stop.js";
+import { stopOf, unansweredIn } from "./tap-stop.js";
 
 /** What a verdict is made from. Only the last tap of the records is looked at. */
 export interface JudgeInput {
@@ -58,7 +58,9 @@ export function judgeTap(input: JudgeInput): Verdict {
   const explained = explainAll(recorded ? records : rules, { times, currency, kernel });
   const cause = causeOf(explained);
 
-  const cid = transaction?.card.get(0x9f27)?.[0];
+  const given = givenBy(transaction, kernel, exchanges);
+  // a card whose signature does not hold has approved nothing
+  const cid = rules.some(({ rule }) => rule === "inferred.cda") ? undefined : given?.cid;
   const ended = endOf(end, told, recorded, cid);
   const asAsked = ended === expected;
   const issuer = issuerOf(end, told, recorded);
@@ -71,7 +73,7 @@ export function judgeTap(input: JudgeInput): Verdict {
 
   return {
     version: 1,
-    headline: headlineOf({ ended, asAsked, expected, cause: found, suspect, cid, at: stopped.command?.name }),
+    headline: headlineOf({ ended, asAsked, expected, cause: found, suspect, given, at: stopped.command?.name }),
     expected,
     asAsked,
     ended,
@@ -127,7 +129,7 @@ function explainAll(
   const seen = new Map<string, Facts>();
   const explained: ExplainedDecision[] = [];
   let command: string | undefined;
-  const unanswered = times.rows.findLast((row) => row.unanswered !== undefined)?.unanswered;
+  const unanswered = unansweredIn(records, times);
   for (const record of records) {
     if (isContactless(record)) command = commandName(record.command);
     if (!isRule(record)) continue;
@@ -159,7 +161,7 @@ function currencyOf(
 function kernelOf(rules: readonly RuleRecord[], transaction: Transaction | undefined): string | undefined {
   const named = factsOf(rules, "entry.selected").text("kernel");
   if (named !== "") return named;
-  return transaction && kernelOfAid(transaction.aid);
+  return transaction && scopeOfAid(transaction.aid);
 }
 
 function amountOf(transaction: Transaction | undefined): string {
@@ -337,12 +339,12 @@ interface Told {
   readonly expected: Ending;
   readonly cause: Cause | undefined;
   readonly suspect: Suspect;
-  readonly cid: number | undefined;
+  readonly given: Given | undefined;
   /** The command that stopped it. */
   readonly at: string | undefined;
 }
 
-function headlineOf({ ended, asAsked, expected, cause, suspect, cid, at }: Told): string {
+function headlineOf({ ended, asAsked, expected, cause, suspect, given, at }: Told): string {
   if (ended === "approved")
     return asAsked ? "Approved, as asked." : `Approved, where ${expected.replaceAll("-", " ")} was asked for.`;
   const word = asAsked ? `${WORDS[ended]}, as asked` : WORDS[ended];
@@ -352,7 +354,7 @@ function headlineOf({ ended, asAsked, expected, cause, suspect, cid, at }: Told)
   if (why !== undefined) return `${word}: ${why}`;
   if (asAsked) return `${word}.`;
   if (ended !== "unknown") return `${WORDS[ended]}; the trace does not say why.`;
-  return cid !== undefined && cid >> 6 === 2
-    ? "The card gave an ARQC; what the issuer answered is not in this trace."
+  return given?.cid === 0x80
+    ? `The card gave ${given.name === "CVC3" ? "a CVC3" : "an ARQC"}; what the issuer answered is not in this trace.`
     : "How the tap ended is not in this trace.";
 }

@@ -50,10 +50,9 @@ function decidedByTerminal(decisions: readonly ExplainedDecision[]): ExplainedDe
   }
   if (!rule.endsWith(".outcome") || ((facts.count("cid") ?? 0x80) & 0xc0) !== 0) return last;
   // An AAC: asked for by the terminal, or the card's own choice.
-  const withoutCda = own.findLast(({ record }) => record.rule.endsWith(".cda") && record.data?.["asks"] === "AAC");
   const analysis = before(".taa");
-  if (withoutCda) return withoutCda;
-  return analysis?.record.data?.["asks"] === "AAC" ? analysis : (before(".ac") ?? last);
+  if (analysis?.record.data?.["asks"] === "AAC") return analysis;
+  return before(".on-device-cvm") ?? before(".ac") ?? last;
 }
 
 /** Decisions that set the bits of the TVR that a decision looked at. */
@@ -68,7 +67,8 @@ function leadingTo(decided: ExplainedDecision, decisions: readonly ExplainedDeci
   const only = (wanted: ReadonlySet<string>): SetBit[] =>
     setBits("TVR", facts.bytes("tvr")).filter(({ byte, bit }) => wanted.has(`${byte}/${bit}`));
   if (rule.endsWith(".taa")) return facts.text("asks") === "AAC" ? of(matchedBits(facts)) : [];
-  if (rule === "issuer.terminal-verification") return of(only(OFFLINE_AUTHENTICATION));
+  if (rule === "issuer.terminal-verification" || rule.endsWith(".on-device-cvm"))
+    return of(only(OFFLINE_AUTHENTICATION));
   if (rule === "issuer.cardholder-verification") return of(only(VERIFICATION));
   if (rule.endsWith(".cda") && facts.text("reason").endsWith(": expired"))
     return decisions.filter(({ record }) => record.rule.endsWith(".restrictions.expired"));

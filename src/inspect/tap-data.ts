@@ -30,11 +30,40 @@ export function bitFieldsOf(
     ["CTQ", "9F6C", qualified ? transaction?.card.get(0x9f6c) : undefined, kernel],
   ];
   return fields.flatMap(([name, tag, value, scope]) => {
-    const set = value ? setBits(name, value) : [];
+    const set = value ? setBits(name, value, kernel) : [];
     return value && set.length > 0
       ? [{ name, tag, value: hex(value), set, ...(scope !== undefined && { scope }) }]
       : [];
   });
+}
+
+/** What the card gave in the end. */
+export interface Given {
+  readonly name: "AAC" | "TC" | "ARQC" | "RFU" | "CVC3";
+  /** Bits 8 and 7 as in a CID; a CVC3 is for the issuer, as an ARQC is. */
+  readonly cid: number;
+}
+
+const GIVEN = ["AAC", "TC", "ARQC", "RFU"] as const;
+
+/**
+ * The cryptogram's type: from the CID; without one from issuer application data, byte 5 bits 6 and 5, as kernels that get it with the
+ * processing options do (public descriptions of qVSDC and qPBOC); a CVC3 in mag-stripe mode. Undefined: the card gave none.
+ */
+export function givenBy(
+  transaction: Transaction | undefined,
+  kernel: string | undefined,
+  exchanges: readonly Exchange[],
+): Given | undefined {
+  if (!transaction) return undefined;
+  const { card } = transaction;
+  const cid = card.get(0x9f27)?.[0];
+  if (cid !== undefined) return { name: GIVEN[cid >> 6]!, cid: cid & 0xc0 };
+  const type = card.get(0x9f10)?.[4];
+  if (card.has(0x9f26) && type !== undefined && kernel !== undefined && WITH_QUALIFIERS.has(kernel))
+    return { name: GIVEN[(type >> 4) & 3]!, cid: (type & 0x30) << 2 };
+  const checksum = exchanges.some(({ command, response }) => command[1] === INS.checksum && response.length > 2);
+  return checksum ? { name: "CVC3", cid: 0x80 } : undefined;
 }
 
 const number = (bytes: Uint8Array): number => bytes.reduce((sum, byte) => sum * 256 + byte, 0);
@@ -49,7 +78,7 @@ function getData(exchanges: readonly Exchange[], tag: number): number | undefine
 }
 
 const NOT_SEEN: Figure = { known: "not-observable", note: "the card did not give it" };
-const INS = { gpo: 0xa8, verify: 0x20 } as const;
+const INS = { gpo: 0xa8, verify: 0x20, checksum: 0x2a } as const;
 
 /** The ATC around the tap: cards count at GET PROCESSING OPTIONS (EMV 4.3 Book 3 6.5.8). */
 export function atcOf(transaction: Transaction | undefined, exchanges: readonly Exchange[], known: Known): Counted {

@@ -36,6 +36,13 @@ const statusWord = (response: Uint8Array): number =>
 const good = ({ response }: Pick<ApduRecord, "response">): boolean =>
   statusWord(response) === 0x9000 || statusWord(response) >> 8 === 0x61;
 
+/** The command that got no answer: as the terminal said it, else as frames show it. */
+export function unansweredIn(records: readonly TraceRecord[], times: Waterfall): string | undefined {
+  const told = records.findLast((record) => record.layer === "terminal" && record.rule === "terminal.unanswered");
+  const name = told && "data" in told ? new Facts(told.data).text("command") : "";
+  return name === "" ? times.rows.findLast((row) => row.unanswered !== undefined)?.unanswered : name;
+}
+
 /** Part 2 of a verdict: which command, the last good one, whom to suspect. */
 export function stopOf({ records, times, cause, suspect, kernel }: StopInput): Verdict["stopped"] {
   const apdus = records.filter(isContactless);
@@ -63,7 +70,7 @@ export function stopOf({ records, times, cause, suspect, kernel }: StopInput): V
 
   if (decided.record.layer === "issuer") return { ...base, ...lastGood(apdus.length) };
   if (facts.text("l1") !== "" || decided.record.rule === "terminal.fault") {
-    const name = times.rows.findLast((row) => row.unanswered !== undefined)?.unanswered;
+    const name = unansweredIn(records, times);
     const command = name ?? (decided.record.rule === "terminal.fault" ? "activation" : undefined);
     return { ...base, ...(command !== undefined && { command: { name: command } }), ...lastGood(apdus.length) };
   }

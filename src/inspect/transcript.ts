@@ -7,7 +7,7 @@ import { commandName, responseName } from "./apdu-text.js";
 import { frameNamer } from "./frame-text.js";
 import type { Exchange } from "./exchanges.js";
 import { plain, type Paint } from "./paint.js";
-import { kernelOfAid } from "./scope.js";
+import { scopeOfAid } from "./scope.js";
 import { renderTree, tlvTree, type Tree } from "./tree.js";
 
 /** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on, absent where none were recorded. */
@@ -48,7 +48,7 @@ class Scope {
 
   see(command: Uint8Array): void {
     if (command[1] !== 0xa4 || command[2] !== 4) return;
-    this.kernel = kernelOfAid(command.subarray(5, 5 + (command[4] ?? 0)));
+    this.kernel = scopeOfAid(command.subarray(5, 5 + (command[4] ?? 0)));
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseTlv, tagHex, isConstructed } from "../codec/tlv.js";
-import { tagInfo } from "../emv/tags.js";
+import { tagRow } from "../emv/dictionary/lookup.js";
 import { scanTlv, type ScannedTlv } from "../trace/scan.js";
 import { hex } from "../util/bytes.js";
 import { isTapbenchError, type TapbenchError } from "../util/errors.js";
@@ -15,8 +15,10 @@ export interface TreeNode {
   readonly length: number;
   /** Hex; absent where there are children. */
   readonly value?: string;
-  /** What the value says, for formats that are simple to read. */
+  /** What the value says, where one line says it. */
   readonly meaning?: string;
+  /** What its parts say: set bits, rules of a CVM list, fields of issuer application data. */
+  readonly parts?: readonly string[];
   readonly children?: readonly TreeNode[];
   /** The length asks for more bytes than there are: `value` is what was left. */
   readonly cut?: true;
@@ -35,47 +37,80 @@ export interface TreeOptions {
   readonly scope?: string;
 }
 
+/** A megabyte of the smallest card data that makes sense; what has more is no card's. */
+const MAX_OBJECTS = 1 << 17;
+const MAX_BYTES = 1 << 20;
+
 /** BER-TLV as a tree with names and meanings. Damaged bytes give what could be read of them, and the problem. */
 export function tlvTree(bytes: Uint8Array, options: TreeOptions = {}): Tree {
-  let problem: TapbenchError | undefined;
-  try {
-    parseTlv(bytes);
-  } catch (error) {
-    if (!isTapbenchError(error)) throw error;
-    problem = error;
-  }
   const { scope } = options;
-  return { ...(scope !== undefined && { scope }), nodes: nodesOf(bytes, scope), ...(problem && { problem }) };
+  const { nodes, whole } = nodesOf(bytes, scope);
+  // What was walked to its end without a cut is well formed: only damaged bytes are read again, for what is wrong with them.
+  const problem = whole && bytes.length <= MAX_BYTES ? undefined : problemOf(bytes);
+  return { ...(scope !== undefined && { scope }), nodes, ...(problem && { problem }) };
+}
+
+function problemOf(bytes: Uint8Array): TapbenchError | undefined {
+  try {
+    parseTlv(bytes, { count: MAX_OBJECTS, bytes: MAX_BYTES });
+    return undefined;
+  } catch (error) {
+    if (isTapbenchError(error)) return error;
+    throw error;
+  }
 }
 
 type Growing = Omit<TreeNode, "children"> & { children?: Growing[] };
 
-function nodesOf(bytes: Uint8Array, scope: string | undefined): TreeNode[] {
-  const roots: Growing[] = [];
+function nodesOf(bytes: Uint8Array, scope: string | undefined): { nodes: TreeNode[]; whole: boolean } {
+  const nodes: Growing[] = [];
   const open: Growing[] = [];
-  scanTlv(bytes, (object) => {
-    const node = nodeOf(bytes, object, scope);
-    open.length = object.depth;
-    const siblings = object.depth === 0 ? roots : (open[object.depth - 1]!.children ??= []);
-    siblings.push(node);
-    open.push(node);
-  });
-  return roots;
+  const parents: number[] = [];
+  // Values are pieces of one string: a conversion each would be most of the work.
+  const digits = hex(bytes);
+  let cut = false;
+  const reached = scanTlv(
+    bytes,
+    (object) => {
+      const { depth, tag } = object;
+      const node = nodeOf(bytes, digits, object, scope, depth === 0 ? undefined : parents[depth - 1]);
+      cut ||= object.cut;
+      const siblings = depth === 0 ? nodes : open[depth - 1]!.children!;
+      siblings.push(node);
+      open[depth] = node;
+      parents[depth] = tag;
+    },
+    0,
+    bytes.length,
+    MAX_OBJECTS,
+  );
+  return { nodes, whole: !cut && reached === bytes.length };
 }
 
-function nodeOf(bytes: Uint8Array, object: ScannedTlv, scope: string | undefined): Growing {
-  const { tag, valueStart, valueEnd, cut } = object;
-  const value = bytes.subarray(valueStart, valueEnd);
-  const info = tagInfo(tag, scope);
-  const base = {
+function nodeOf(
+  bytes: Uint8Array,
+  digits: string,
+  { tag, valueStart, valueEnd, cut }: ScannedTlv,
+  scope: string | undefined,
+  parent: number | undefined,
+): Growing {
+  const row = tagRow(tag, scope, parent);
+  const node: { -readonly [K in keyof Growing]: Growing[K] } = {
     tag: tagHex(tag),
-    ...(info && { name: info.name }),
-    length: value.length,
+    ...(row && { name: row.name }),
+    length: valueEnd - valueStart,
     ...(cut && { cut }),
   };
-  if (isConstructed(tag)) return { ...base, children: [] };
-  const meaning = cut ? undefined : meaningOf(tag, value, info);
-  return { ...base, value: hex(value), ...(meaning !== undefined && { meaning }) };
+  if (isConstructed(tag)) {
+    node.children = [];
+    return node;
+  }
+  node.value = digits.slice(valueStart * 2, valueEnd * 2);
+  if (cut) return node;
+  const { says, parts } = meaningOf(tag, bytes.subarray(valueStart, valueEnd), row, scope);
+  if (says !== undefined) node.meaning = says;
+  if (parts) node.parts = parts;
+  return node;
 }
 
 /** The tree as lines of text, two spaces a level. */
@@ -93,6 +128,7 @@ function renderNode(node: TreeNode, paint: Paint, indent: string): string[] {
   if (node.cut) parts.push(paint("bad", "(cut off)"));
   return [
     `${indent}${parts.join("  ")}`,
+    ...(node.parts ?? []).map((says) => `${indent}    ${paint("dim", "-")} ${paint("meaning", says)}`),
     ...(node.children ?? []).flatMap((child) => renderNode(child, paint, `${indent}  `)),
   ];
 }

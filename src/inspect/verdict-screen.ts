@@ -79,7 +79,7 @@ function rowsOf(verdict: Verdict): Row[] {
       ? "issuer not asked"
       : issuer.answer === "unknown"
         ? `issuer: ${issuer.says}`
-        : `issuer ${issuer.answer}${issuer.arc === undefined ? "" : ` ${issuer.arc}`} ${issuer.reason ?? ""}: ${issuer.says}`;
+        : `issuer ${[issuer.answer, issuer.arc, issuer.reason === issuer.answer ? undefined : issuer.reason].filter((word) => word !== undefined).join(" ")}: ${issuer.says}`;
   return [
     { label: "outcome", text: kernel },
     { label: "outcome", text: answer },
@@ -109,7 +109,9 @@ function stopRows({ stopped, ended }: Verdict): Row[] {
   return [
     ...(command ? [{ label: "stopped", text: `${wasGood(command) ? "after" : "at"} ${seen(command)}` }] : []),
     ...(lastGood ? [{ label: "stopped", text: `last good: ${seen(lastGood)}` }] : []),
-    { label: "stopped", text: `suspect ${stopped.says}`, role: "bad" },
+    ...(stopped.suspect === "none"
+      ? []
+      : [{ label: "stopped", text: `suspect ${stopped.says}`, role: "bad" } as const]),
     ...(tag
       ? [
           {

@@ -5,6 +5,7 @@ import { tapEmulated } from "../../src/bench/emulated-tap.js";
 import type { Authorise } from "../../src/emv/acquirer.js";
 import { caKeysOf, type CaKeys } from "../../src/emv/oda.js";
 import { createIssuer, type IssuedCard, type Issuer } from "../../src/issuer/issuer.js";
+import type { IssuerKeys } from "../../src/issuer/keys.js";
 import { loadKeySet } from "../../src/profiles/key-sets.js";
 import { loadProfile } from "../../src/profiles/load.js";
 import type { TerminalProfile } from "../../src/profiles/types.js";
@@ -30,7 +31,9 @@ export interface Broken {
   /** Changes commands before the card gets them; the terminal knows nothing of it. */
   readonly command?: (apdu: Uint8Array) => Uint8Array;
   readonly faults?: readonly string[];
-  readonly terminal?: string | TerminalProfile;
+  readonly terminal?: string;
+  /** Changes the terminal's set-up. */
+  readonly setUp?: (terminal: TerminalProfile) => TerminalProfile;
   readonly amount?: bigint;
   readonly at?: string;
   readonly pin?: string;
@@ -43,6 +46,7 @@ export interface Broken {
 
 export interface BenchParts {
   readonly issuer: Issuer;
+  readonly keys: IssuerKeys;
   readonly trace: MemoryTrace;
   readonly caKeys: CaKeys;
   provision(device: string, card: string): Promise<BrokenTap>;
@@ -59,9 +63,10 @@ export async function benchParts(): Promise<BenchParts> {
   const random = seededRandom(SEED);
   const sim = new Sim();
   const trace = memoryTrace();
+  const keys = await loadKeySet("test:default");
   const issuer = createIssuer({
     random: random.fork("issuer"),
-    keys: await loadKeySet("test:default"),
+    keys,
     onRule: (rule) => trace.record({ layer: "issuer", at: sim.now, ...rule }),
   });
   const caKeys: CaKeys = (rid, index) => caKeysOf(issuer.caPublicKeys())(rid, index);
@@ -84,8 +89,8 @@ export async function benchParts(): Promise<BenchParts> {
         return { ...answer, response: typeof response === "string" ? unhex(response) : response };
       };
       device.element.holderVerified = broken.unworn !== true && profile.verification !== "none";
-      const { terminal: wanted = "shop" } = broken;
-      const terminal = typeof wanted === "string" ? await loadProfile("terminal", wanted) : wanted;
+      const named = await loadProfile("terminal", broken.terminal ?? "shop");
+      const terminal = broken.setUp ? broken.setUp(named) : named;
       const transaction = {
         amount: broken.amount ?? 1_250n,
         at: new Date(`${broken.at ?? USUAL_DAY}T10:00:00Z`),
@@ -116,5 +121,5 @@ export async function benchParts(): Promise<BenchParts> {
       return trace.records;
     };
   }
-  return { issuer, trace, caKeys, provision };
+  return { issuer, keys, trace, caKeys, provision };
 }

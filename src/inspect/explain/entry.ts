@@ -81,6 +81,7 @@ export const ENTRY: Readonly<Record<string, Explain>> = {
   },
   "terminal.begin": plainly,
   "terminal.outcome": plainly,
+  "terminal.unanswered": plainly,
   "terminal.fault": (facts) => {
     const says = FAULTS[facts.text("code")];
     return {

@@ -1,4 +1,4 @@
-import { tagInfo } from "../../emv/tags.js";
+import { tagRow } from "../../emv/dictionary/lookup.js";
 import { swHex, swMeaning } from "../../protocols/iso7816/status.js";
 import { NO_BYTES, unhex } from "../../util/bytes.js";
 import { isTapbenchError } from "../../util/errors.js";
@@ -79,7 +79,7 @@ export function tagText(tag: string, kernel?: string): string {
 }
 
 export const tagName = (tag: string, kernel?: string): string | undefined =>
-  /^[0-9A-F]{2,8}$/.test(tag) ? tagInfo(parseInt(tag, 16), kernel)?.name : undefined;
+  /^[0-9A-F]{2,8}$/.test(tag) ? tagRow(parseInt(tag, 16), kernel)?.name : undefined;
 
 /** YYMMDD in hex to `2026-06-15`; years from 50 on are of the last century (EMV 4.3 Book 4, 6.7.3). */
 export function dateText(date: string): string {

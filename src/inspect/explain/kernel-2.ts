@@ -52,12 +52,6 @@ const cda: Explain = (facts, { kernel }) => {
       tag: "8F",
     };
   }
-  if (facts.text("asks") === "AAC")
-    return {
-      why: ["The device verified its holder itself, and without CDA nobody can tell that it was this device."],
-      flips: ["With CDA done, or for an amount that needs no verification, it would not have been declined here."],
-      suspect: "card",
-    };
   if (facts.text("status") !== "failed" && reason === "") return { why: [], flips: [] };
   const found = cdaFault(reason);
   if (!found) return { why: [], flips: [], suspect: "card" };
@@ -149,6 +143,13 @@ const transactionLimit: Explain = (facts, around) => {
 
 const cryptogram: Explain = (facts) => {
   const [asked, got] = [facts.text("asked"), facts.text("got")];
+  if (asked === "")
+    return {
+      why: [`The card gave ${article(got)} without being asked for a certain type.`],
+      flips: [],
+      ...(got === "AAC" && { suspect: "card" as const }),
+      tag: "9F10",
+    };
   if (asked === got) return { why: [`The terminal asked for ${article(asked)} and got it.`], flips: [] };
   const less = ["AAC", "ARQC", "TC"].indexOf(got) < ["AAC", "ARQC", "TC"].indexOf(asked);
   return {
@@ -167,7 +168,8 @@ const cryptogram: Explain = (facts) => {
   };
 };
 
-const article = (type: string): string => (type === "TC" ? "a TC" : type === "" ? "a cryptogram" : `an ${type}`);
+const article = (type: string): string =>
+  type === "" ? "a cryptogram" : type === "TC" || type === "CVC3" ? `a ${type}` : `an ${type}`;
 
 const oda: Explain = (facts) => {
   if (facts.flag("cda"))
@@ -250,6 +252,10 @@ export const KERNEL_2: Readonly<Record<string, Explain>> = {
   }),
   "c2.taa": terminalActionAnalysis,
   "c2.cda": cda,
+  "c2.on-device-cvm": () => ({
+    why: ["The device verifies its holder itself, and without CDA nobody can tell that it was this device."],
+    flips: ["With CDA done it would not have been declined here."],
+  }),
   "c2.ac": cryptogram,
   "c2.outcome": outcome,
   "c2.stop": (facts, around) => {

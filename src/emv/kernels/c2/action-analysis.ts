@@ -83,9 +83,9 @@ export function referenceControl(tap: C2): number {
     if (onDeviceCvm(tap)) {
       tap.ac = AC.aac;
       tap.input.onRule?.({
-        rule: "c2.cda",
+        rule: "c2.on-device-cvm",
         says: "The device's own verification cannot be believed without CDA: decline.",
-        data: { status: "failed", asks: "AAC", reason: "the device's own verification needs CDA" },
+        data: { asks: "AAC", tvr: hex(tap.tvr) },
       });
     }
   } else if (tap.cda) tap.signatureAsked = tap.ac !== AC.aac || isSet(given(tap, 0x9f5d), CDA_OVER_AAC);
