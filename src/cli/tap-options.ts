@@ -1,5 +1,7 @@
+import type { ReportTargets } from "./reports.js";
+
 /** Options of every emulated tap, as they come from the command line. */
-export interface TapOptions {
+export interface TapOptions extends ReportTargets {
   readonly seed?: string;
   readonly at?: string;
   readonly issued?: string;

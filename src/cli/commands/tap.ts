@@ -15,6 +15,7 @@ import { amountOf, dateOf } from "../arguments.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { asTapbenchError, errorDocument, EXIT, exitCodeOf, reportError, type ExitCode } from "../output.js";
+import { checkTargets, renderWritten, writeReports } from "../reports.js";
 import { repeatCommand } from "../repeat-command.js";
 import type { TapOptions } from "../tap-options.js";
 import { decisionLines, tapDocument, tapLines, traceLines } from "../tap-text.js";
@@ -29,6 +30,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   const at = options.at === undefined ? undefined : dateOf(options.at);
   const issued = options.issued === undefined ? undefined : dateOf(options.issued);
   const expected = endingOf(options.expect);
+  checkTargets(options, true);
   if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
   const tracer = memoryTrace();
@@ -59,6 +61,9 @@ export async function payment(spec: string, options: TapOptions, context: Contex
       notes,
     });
 
+  const reports = async (header: TraceHeader, verdict: Verdict): Promise<string[]> =>
+    renderWritten(await writeReports(options, [{ name: spec, header, records: tracer.records, verdict }], context.io));
+
   let provisioned: ProvisionReport;
   let made: TapReport;
   try {
@@ -80,17 +85,19 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     const header = await writeTrace(options, identity(), tracer).catch(() => undefined);
     return brokeOff(error, await judge([]), header);
   }
-  const { masked } = await writeTrace(options, identity(), tracer);
+  const header = await writeTrace(options, identity(), tracer);
   const verdict = await judge(
     made.faults.map(({ fault, struck }) => `${struck ? "fault struck" : "never struck"}: ${fault}`),
   );
+  const written = await reports(header, verdict);
   const report = { ...made, kernel: made.kernel ?? verdict.identity.kernel };
   output.document(tapDocument(report, options.trace, bench.seed, demo ? undefined : verdict));
   if (options.explain === true) output.lines(decisionLines(verdict, output));
   const times = waterfall(tracer.records);
   output.lines([
     ...tapLines({ spec, provisioned, report, times, verdict }, output),
-    ...traceLines(options.trace, masked),
+    ...traceLines(options.trace, header.masked),
+    ...written,
     ...(verdict.asAsked ? [`seed ${bench.seed}; to repeat: ${verdict.repeat}`] : []),
   ]);
   return verdict.asAsked ? EXIT.ok : EXIT.no;
@@ -98,11 +105,13 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   /** A tap that did not get as far as an outcome: its verdict, and the error that ended it. */
   async function brokeOff(thrown: unknown, ended: Verdict, header: TraceHeader | undefined): Promise<ExitCode> {
     const error = asTapbenchError(thrown);
+    const written = header ? await reports(header, ended) : [];
     output.document({ error: errorDocument(error), ...(!demo && { verdict: ended }) });
     if (options.explain === true) output.lines(decisionLines(ended, output));
     output.lines([
       ...verdictScreen(ended, { width: output.width, paint: output.paint }),
       ...(header ? traceLines(options.trace, header.masked) : []),
+      ...written,
     ]);
     if (ended.asAsked) return EXIT.ok;
     return output.json ? exitCodeOf(error) : reportError(context.io, false, thrown);

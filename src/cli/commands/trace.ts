@@ -7,7 +7,7 @@ import { maskRecords, requireTestData } from "../../trace/mask.js";
 import { openTrace, type OpenedTrace } from "../../trace/open.js";
 import type { TraceRecord } from "../../util/tracer.js";
 import { outputOf, type Context } from "../context.js";
-import { readInput, writeText } from "../files.js";
+import { readPieces, writeText } from "../files.js";
 import { errorDocument, EXIT, reportError, type ExitCode, type Output } from "../output.js";
 import { traceKeys } from "../trace-keys.js";
 
@@ -25,7 +25,7 @@ interface VerifyOptions {
 
 /** The trace of a file or standard input, whatever wrote it. */
 async function readTraceOf(file: string, context: Context): Promise<OpenedTrace> {
-  return openTrace([await readInput(file, context.io)]);
+  return openTrace(readPieces(file, context.io));
 }
 
 /** `tapbench trace show <file>` */
