@@ -59,8 +59,14 @@ export interface TraceStream {
   summary(): TraceSummary;
 }
 
-/** Most of a trace that is kept in memory. Those who need more go through the stream. */
-export const KEPT = { records: 500_000, bytes: 128 << 20 } as const;
+/** How much of a trace is kept in memory; `bytes` are those of APDUs and frames. */
+export interface Limits {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Of `openTrace`. Those who need more go through the stream. */
+const KEPT: Limits = { records: 500_000, bytes: 128 << 20 };
 
 const HEAD = 1 << 16;
 const PIECE = 1 << 16;
@@ -115,9 +121,14 @@ async function* headFirst(source: TraceSource): AsyncGenerator<Uint8Array, void,
 /**
  * Reads a whole trace into memory. What could be read is returned, with the problem that ended it.
  *
- * @throws as the stream does. A file with more than `KEPT` is read so far, with `trace/too-large` as its problem.
+ * @throws as the stream does. A file with more than half a million records or 128 MB of bytes in them is read so far, with `trace/too-large` as
+ * its problem.
  */
-export async function openTrace(source: TraceSource, options: OpenOptions = {}): Promise<OpenedTrace> {
+export async function openTrace(
+  source: TraceSource,
+  options: OpenOptions = {},
+  kept: Limits = KEPT,
+): Promise<OpenedTrace> {
   const stream = streamTrace(limited(source), options);
   const records: TraceRecord[] = [];
   let bytes = 0;
@@ -132,8 +143,8 @@ export async function openTrace(source: TraceSource, options: OpenOptions = {}):
 
   for await (const batch of stream.batches())
     for (const record of batch) {
-      bytes += sizeOf(record);
-      full ||= records.length >= KEPT.records || bytes > KEPT.bytes;
+      bytes += bytesIn(record);
+      full ||= records.length >= kept.records || bytes > kept.bytes;
       if (full) break;
       records.push(record);
     }
@@ -145,10 +156,10 @@ export async function openTrace(source: TraceSource, options: OpenOptions = {}):
 const tooMuch = (records: number): TapbenchError =>
   traceError("too-large", `only the first ${records} records were read, which is the limit here; split the file`, {
     records,
-    limit: KEPT,
   });
 
-const sizeOf = (record: TraceRecord): number =>
+/** The bytes that a record holds. */
+export const bytesIn = (record: TraceRecord): number =>
   record.layer === "apdu"
     ? record.command.length + record.response.length
     : record.layer === "frame"

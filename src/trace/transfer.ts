@@ -3,7 +3,7 @@ import { recordBatches } from "./batches.js";
 import { writeWhole, type WriteTraceOptions } from "./file.js";
 import { encodeHeader, type TraceHeader } from "./header.js";
 import { pansIn, recordMasker, requireTestPans } from "./mask.js";
-import { streamTrace, type OpenOptions, type TraceSource, type TraceSummary } from "./open.js";
+import { bytesIn, streamTrace, type Limits, type OpenOptions, type TraceSource, type TraceSummary } from "./open.js";
 import { encodeRecord } from "./record.js";
 
 /** What was brought in. */
@@ -22,12 +22,17 @@ interface Survey {
   readonly pans: ReadonlySet<string>;
   readonly exchanges: number;
   readonly frames: number;
-  readonly bytes: number;
+  /** Of the source. */
+  readonly length: number;
+  /** All records, where they are few enough to be kept: then the source is not read again. */
+  readonly batches?: readonly (readonly TraceRecord[])[];
 }
+
+const KEEP: Limits = { records: 150_000, bytes: 32 << 20 };
 
 /**
  * Writes what `source` holds, of any format, as a trace of ours, masked unless `reveal` allows otherwise. With bounded memory: the source is read once
- * for the account numbers in it, and once more to be written, for a number that stands in the last tap is masked in the first one, too.
+ * for the account numbers in it, and, when it is long, once more to be written: for a number that stands in the last tap is masked in the first one, too.
  *
  * @throws as `streamTrace` and `writeTraceFile` do, and `trace/too-large`; what ended the reading early is in the result
  */
@@ -35,8 +40,9 @@ export async function transferTrace(
   source: Rereadable,
   path: string,
   options: OpenOptions & WriteTraceOptions = {},
+  keep: Limits = KEEP,
 ): Promise<Transferred> {
-  const { summary, pans, exchanges, frames, bytes } = await surveyed(source(), options);
+  const { summary, pans, exchanges, frames, length, batches } = await surveyed(source(), options, keep);
   const { reveal } = options;
   if (reveal) requireTestPans(pans, reveal);
   const header = { ...summary.header, masked: summary.header.masked || reveal === undefined };
@@ -45,8 +51,7 @@ export async function transferTrace(
   async function* lines(): AsyncGenerator<string, void, undefined> {
     yield `${encodeHeader(header)}\n`;
     // A log may have grown since it was surveyed; what is new has not been searched for account numbers.
-    const again = streamTrace(first(bytes, source()), options);
-    for await (const batch of batchesOf(again.batches()))
+    for await (const batch of batches ?? batchesOf(streamTrace(first(length, source()), options).batches()))
       yield mask(batch)
         .map((record) => `${encodeRecord(record)}\n`)
         .join("");
@@ -56,26 +61,33 @@ export async function transferTrace(
   return { ...summary, header, exchanges, frames };
 }
 
-async function surveyed(source: TraceSource, options: OpenOptions): Promise<Survey> {
-  let bytes = 0;
+async function surveyed(source: TraceSource, options: OpenOptions, keep: Limits): Promise<Survey> {
+  let length = 0;
   async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const piece of source) {
-      bytes += piece.length;
+      length += piece.length;
       yield piece;
     }
   }
   const pans = new Set<string>();
   let exchanges = 0;
   let frames = 0;
+  let batches: (readonly TraceRecord[])[] | undefined = [];
+  let records = 0;
+  let bytes = 0;
   const stream = streamTrace(counted(), options);
   for await (const batch of batchesOf(stream.batches())) {
-    for (const { layer } of batch) {
-      if (layer === "apdu") exchanges++;
-      else if (layer === "frame") frames++;
+    for (const record of batch) {
+      if (record.layer === "apdu") exchanges++;
+      else if (record.layer === "frame") frames++;
+      bytes += bytesIn(record);
     }
+    records += batch.length;
+    if (records > keep.records || bytes > keep.bytes) batches = undefined;
+    batches?.push(batch);
     for (const pan of pansIn(batch)) pans.add(pan);
   }
-  return { summary: stream.summary(), pans, exchanges, frames, bytes };
+  return { summary: stream.summary(), pans, exchanges, frames, length, ...(batches && { batches }) };
 }
 
 async function* batchesOf(

@@ -25,6 +25,7 @@ const ROUNDS = 3;
 interface Measured {
   readonly count: number;
   readonly millis: number;
+  readonly cpuMillis: number;
   readonly megabytes: number;
 }
 
@@ -34,6 +35,7 @@ interface Measured {
  */
 export async function measureImport(): Promise<{
   readonly importMillis: number;
+  readonly importCpuMillis: number;
   readonly importMegabytes: number;
   readonly openMillis: number;
   readonly openMegabytes: number;
@@ -51,10 +53,12 @@ export async function measureImport(): Promise<{
     };
     const rounds = { import: [] as Measured[], open: [] as Measured[] };
     for (let i = 0; i < ROUNDS; i++) for (const what of ["import", "open"] as const) rounds[what].push(await run(what));
-    const best = (list: readonly Measured[]): number => Math.min(...list.map(({ millis }) => millis));
+    const best = (list: readonly Measured[], key: "millis" | "cpuMillis" = "millis"): number =>
+      Math.min(...list.map((each) => each[key]));
     const worst = (list: readonly Measured[]): number => Math.max(...list.map(({ megabytes }) => megabytes));
     return {
       importMillis: best(rounds.import),
+      importCpuMillis: best(rounds.import, "cpuMillis"),
       importMegabytes: worst(rounds.import),
       openMillis: best(rounds.open),
       openMegabytes: worst(rounds.open),
@@ -86,10 +90,12 @@ const clock = (millis: number): string => new Date(millis).toISOString().slice(1
 async function measured(what: string, log: string, to: string): Promise<Measured> {
   const source = (): AsyncIterable<Uint8Array> => createReadStream(log);
   const start = performance.now();
+  const before = process.cpuUsage();
   const count =
     what === "import" ? (await transferTrace(source, to)).exchanges : (await openTrace(source())).records.length;
   const millis = performance.now() - start;
-  return { count, millis, megabytes: process.resourceUsage().maxRSS / 1024 };
+  const { user, system } = process.cpuUsage(before);
+  return { count, millis, cpuMillis: (user + system) / 1000, megabytes: process.resourceUsage().maxRSS / 1024 };
 }
 
 const [, main, what = "", log = "", to = ""] = process.argv;

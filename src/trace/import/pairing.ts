@@ -74,7 +74,7 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
     // A log may tell the status word twice: at the end of the response, and apart.
     if (status && !(done.response && endsWith(response, status))) response = concat(response, status);
     if (command.length < 4) {
-      remarks.add(place, `a command of ${command.length} bytes; 4 are the least, so it is left out`);
+      remarks.add(place, `a command has 4 bytes at least, and this one ${command.length}; it is left out`);
       return;
     }
     if (response.length === 0) remarks.add(place, why);

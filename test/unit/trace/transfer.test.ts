@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const PAN = "5413330089600044";
 const text = (...lines: readonly string[]): Uint8Array => new TextEncoder().encode(`${lines.join("\n")}\n`);
 
-/** A million times the same lines, as a stream. */
+/** The same lines many times, as a stream. */
 function* repeated(piece: Uint8Array, times: number): Generator<Uint8Array, void, undefined> {
   for (let i = 0; i < times; i++) yield piece;
 }
@@ -74,11 +74,12 @@ describe("transferTrace", () => {
     let length = 0;
     const source = (): TraceSource => {
       length++;
-      return repeated(text("> 00B2010C00", "< 6A83"), length * 10);
+      return repeated(text("> 00B2010C00", "< 6A83"), length * 2000);
     };
-    const { exchanges } = await transferTrace(source, to);
-    expect(exchanges).toBe(10);
-    expect((await readFile(to, "utf8")).trimEnd().split("\n")).toHaveLength(11);
+    const { exchanges } = await transferTrace(source, to, {}, { records: 1000, bytes: 1 << 20 });
+    expect(length).toBe(2); // too long to be kept
+    expect(exchanges).toBe(2000);
+    expect((await readFile(to, "utf8")).trimEnd().split("\n")).toHaveLength(2001);
   });
 
   test("what is no log leaves no file", async () => {
@@ -140,9 +141,10 @@ describe("batches", () => {
 
 describe("openTrace", () => {
   test("keeps a bounded number of records, and says so", async () => {
-    const piece = text(...Array.from({ length: 2000 }, () => "> 00B2010C00 < 6A83"));
-    const { records, problem } = await openTrace(repeated(piece, 260));
-    expect(records).toHaveLength(500_000);
-    expect(problem).toMatchObject({ code: "trace/too-large" });
+    const piece = text("> 00B2010C00 < 6A83");
+    const { records, problem } = await openTrace(repeated(piece, 20_000), {}, { records: 1000, bytes: 1 << 20 });
+    expect(records).toHaveLength(1000);
+    expect(problem).toMatchObject({ code: "trace/too-large", context: { records: 1000 } });
+    expect((await openTrace(repeated(piece, 20), {}, { records: 1000, bytes: 71 })).records).toHaveLength(10);
   });
 });
