@@ -1,3 +1,11 @@
 import { errorTable } from "../util/errors.js";
 
-export const inspectError = errorTable("inspect", ["nothing-to-decode", "masked", "no-exchanges"]);
+export const inspectError = errorTable("inspect", [
+  "nothing-to-decode",
+  "masked",
+  "no-exchanges",
+  "bad-tolerance",
+  "not-golden",
+  "newer-golden",
+  "bad-golden",
+]);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
+import { declareTraceDiff } from "./trace-diff.js";
 import { collect, examples } from "./options.js";
 
 export function declareTrace(program: Command, context: Context): void {
@@ -57,4 +58,6 @@ export function declareTrace(program: Command, context: Context): void {
     "tapbench trace verify recorded-tap.json",
     "tapbench trace verify --ca-keys capk.json --json recorded-tap.json",
   );
+
+  declareTraceDiff(command, context);
 }
