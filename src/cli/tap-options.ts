@@ -11,6 +11,11 @@ export interface TapOptions {
   readonly currency?: string;
   readonly trace: string;
   readonly revealTestData?: boolean;
+  readonly golden?: string;
+  readonly repeat?: string;
+  readonly limit?: string;
+  readonly keepGoing?: boolean;
+  readonly jsonLines?: boolean;
   readonly json?: boolean;
 }
 

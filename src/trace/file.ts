@@ -54,7 +54,8 @@ export async function writeTraceFile(
 
 const CHUNK = 1 << 16;
 
-async function writeWhole(path: string, lines: Iterable<string>, mode: number): Promise<void> {
+/** Writes lines beside their place, syncs and renames: the old file or the whole new one. @throws `trace/write-failed` */
+export async function writeWhole(path: string, lines: Iterable<string>, mode: number): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
   let file: FileHandle | undefined;

@@ -6,7 +6,7 @@ import { testRange } from "../../issuer/pan.js";
 import { currency } from "../../profiles/currencies.js";
 import { loadProfile } from "../../profiles/load.js";
 import { writeTraceFile } from "../../trace/file.js";
-import { configurationHash } from "../../trace/header.js";
+import { configurationHash, type TraceHeader } from "../../trace/header.js";
 import { memoryTrace, type MemoryTrace } from "../../trace/memory.js";
 import { formatNanos } from "../../util/time.js";
 import type { TraceRecord } from "../../util/tracer.js";
@@ -15,6 +15,8 @@ import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { EXIT, type ExitCode, type Output } from "../output.js";
 import { TAP_DEFAULTS, type TapOptions } from "../tap-options.js";
+import { comparisonDocument } from "./diff.js";
+import { checkTap, readGoldenFile, renderGoldenCheck } from "./golden.js";
 
 /** `tapbench tap <device>`, and `tapbench demo`, which prints less with `--json`. */
 export async function payment(spec: string, options: TapOptions, context: Context, demo: boolean): Promise<ExitCode> {
@@ -27,6 +29,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   const issued = options.issued === undefined ? undefined : dateOf(options.issued);
   if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
+  const golden = options.golden === undefined ? undefined : await readGoldenFile(options.golden, context);
   const tracer = memoryTrace();
   const bench = await context.openBench({
     tracer,
@@ -34,7 +37,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     ...(at && { at }),
     issued,
   });
-  const write = (): Promise<boolean> => {
+  const write = (): Promise<TraceHeader> => {
     const configuration = {
       ...bench.configuration(),
       device: spec,
@@ -66,23 +69,28 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     if (tracer.records.some(onAir)) await write().catch(() => {});
     throw error;
   }
-  const masked = await write();
+  const header = await write();
+  const compared = golden && checkTap(golden, { header: { ...header, masked: false }, records: tracer.records });
   const times = waterfall(tracer.records);
   const verdict = verdictOf(report, tracer.records, times);
   const command = repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed);
-  output.document(documentOf(report, options.trace, verdict, demo ? undefined : bench));
+  output.document({
+    ...documentOf(report, options.trace, verdict, demo ? undefined : bench),
+    ...(compared && { golden: comparisonDocument(compared, { file: options.golden }) }),
+  });
   show(output, {
     spec,
     provisioned,
     report,
     trace: options.trace,
-    masked,
+    masked: header.masked,
     seed: bench.seed,
     command,
     verdict,
     times,
   });
-  return report.outcome === "approved" ? EXIT.ok : EXIT.no;
+  if (compared) output.lines(renderGoldenCheck(options.golden!, compared, output.paint));
+  return report.outcome === "approved" && compared?.same !== false ? EXIT.ok : EXIT.no;
 }
 
 /** Frames, field and contactless commands: a tap has begun. */
@@ -111,20 +119,19 @@ interface RunIdentity {
   readonly configuration: unknown;
 }
 
-/** Writes the trace; returns whether it is masked. */
+/** Writes the trace. */
 async function writeTrace(
   options: TapOptions,
   { configuration, ...identity }: RunIdentity,
   tracer: MemoryTrace,
-): Promise<boolean> {
+): Promise<TraceHeader> {
   const reveal = options.revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {};
-  const header = await writeTraceFile(
+  return writeTraceFile(
     options.trace,
     { ...identity, configuration: configurationHash(configuration) },
     tracer.records,
     reveal,
   );
-  return header.masked;
 }
 
 const micros = (time: number): number => Math.round(time / 1000);
@@ -135,7 +142,7 @@ function documentOf(
   trace: string,
   verdict: TapVerdict | undefined,
   bench: Bench | undefined,
-): unknown {
+): object {
   const { kernelOutcome, issuer } = report;
   const short = {
     outcome: report.outcome,

@@ -12,14 +12,25 @@ export function declareTap(program: Command, context: Context): void {
         "Makes one payment with a device. An emulated device is new and gets a card before the tap. Exit code 3 when it is not approved.",
       )
       .argument("<device>", "what to tap, such as emu:band-s1 (see tapbench devices)"),
-  ).action(async (device: string, options: TapOptions) => {
-    const { payment } = await import("../commands/tap.js");
-    context.exitCode = await payment(device, options, context, false);
-  });
+  )
+    .option("--golden <file>", "compare the tap with a golden file; exit code 3 when something differs")
+    .option(
+      "--repeat <count>",
+      "tap so many times, each payment reversed, and tell pass rate and times; the trace keeps the first failed tap, else the last",
+    )
+    .option("--limit <time>", "with --repeat: a tap that takes longer has failed, such as 500ms")
+    .option("--keep-going", "with --repeat: go on after a tap that failed")
+    .option("--json-lines", "with --repeat: print one JSON line a tap, and the summary as the last line")
+    .action(async (device: string, options: TapOptions) => {
+      const { repeatPayment } = await import("../commands/repeat.js");
+      const { payment } = await import("../commands/tap.js");
+      context.exitCode = await (repeatPayment(device, options, context) ?? payment(device, options, context, false));
+    });
   examples(
     command,
     "tapbench tap emu:band-s1 --amount 12.50 --currency EUR",
     "tapbench tap emu:watch-w1 --seed 7 --at 2026-03-01 --json",
+    "tapbench tap emu:band-s1 --repeat 1000 --limit 500ms",
     "tapbench tap emu:band-s1 --fault field-loss@before:gpo --fault noise:2@in:generate-ac",
   );
 }

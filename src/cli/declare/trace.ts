@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { declareTraceDiff } from "./trace-diff.js";
+import { declareTraceGolden } from "./trace-golden.js";
 import { collect, examples } from "./options.js";
 
 export function declareTrace(program: Command, context: Context): void {
@@ -60,4 +61,5 @@ export function declareTrace(program: Command, context: Context): void {
   );
 
   declareTraceDiff(command, context);
+  declareTraceGolden(command, context);
 }

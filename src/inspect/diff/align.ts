@@ -64,8 +64,7 @@ function piecewise(
     const found = table(a, b, i, untilA, j, untilB);
     const last = untilA === endA && untilB === endB;
     const sure = found.findLastIndex(
-      ({ a: x, b: y }) =>
-        x !== undefined && y !== undefined && x < i + (piece * 3) / 4 && y < j + (piece * 3) / 4,
+      ({ a: x, b: y }) => x !== undefined && y !== undefined && x < i + (piece * 3) / 4 && y < j + (piece * 3) / 4,
     );
     const taken = last || sure < 0 ? found : found.slice(0, sure + 1);
     for (const pair of taken) {

@@ -141,8 +141,7 @@ class Comparing {
   }
 
   /** What both sides can have. */
-  #comparable = ({ kind }: Step): boolean =>
-    kind === "command" || (kind === "frames" ? this.#frames : this.#decisions);
+  #comparable = ({ kind }: Step): boolean => kind === "command" || (kind === "frames" ? this.#frames : this.#decisions);
 
   #taps(a: TapAccount, b: TapAccount): void {
     const left = a.steps.filter(this.#comparable);
@@ -161,9 +160,14 @@ class Comparing {
       if (x && y) {
         if (x.kind === "command") this.#commands++;
         if (moved)
-          this.#add("order", "order", {
-            says: `comes after ${moved.a} in ${this.#sides.a}, after ${moved.b} in ${this.#sides.b}`,
-          }, x.name);
+          this.#add(
+            "order",
+            "order",
+            {
+              says: `comes after ${moved.a} in ${this.#sides.a}, after ${moved.b} in ${this.#sides.b}`,
+            },
+            x.name,
+          );
         this.#steps(x, y);
       } else this.#alone((x ?? y)!, x ? this.#sides.a : this.#sides.b);
     }
@@ -206,25 +210,29 @@ class Comparing {
 
   /** Which tags there are is told one by one. */
   #missing(fact: Fact, step: Step, side: string): void {
-    if (fact.path !== "order") this.#add(kindOf(fact), pathOf(fact), tellAlone(fact, step.scope, side), step.name);
+    if (fact.path === "order") return;
+    if (fact.part === "decision" && fact.volatile !== undefined && this.options.strict !== true) this.#aside(fact);
+    else this.#add(kindOf(fact), pathOf(fact), tellAlone(fact, step.scope, side), step.name);
   }
 
   #facts(x: Fact, y: Fact, step: Step): void {
-    const differs =
-      x.value !== y.value || (x.hidden !== undefined && y.hidden !== undefined && x.hidden !== y.hidden);
+    const differs = x.value !== y.value || (x.hidden !== undefined && y.hidden !== undefined && x.hidden !== y.hidden);
     if (!differs && x.volatile === y.volatile) return;
     if (x.path === "order" && sorted(x.value) !== sorted(y.value)) return;
     const unknown = x.value === undefined || y.value === undefined;
     if ((x.volatile !== undefined || y.volatile !== undefined) && (unknown || this.options.strict !== true)) {
       const free = x.part === "decision" || x.part === "frames"; // numbers and dates in words, of any length
       if (free || bytesOf(x) === bytesOf(y)) {
-        this.#setAside++;
-        this.#names.add(shortName(x));
+        this.#aside(x);
         return;
       }
     }
-    for (const told of tellValues(x, y, step.scope, this.#sides))
-      this.#add(kindOf(x), pathOf(x), told, step.name);
+    for (const told of tellValues(x, y, step.scope, this.#sides)) this.#add(kindOf(x), pathOf(x), told, step.name);
+  }
+
+  #aside(fact: Fact): void {
+    this.#setAside++;
+    this.#names.add(shortName(fact));
   }
 
   /** How many frames there were follows from everything else, so it is only told where nothing else is. */

@@ -36,7 +36,9 @@ const rates = (frames: readonly FrameRecord[], from: FrameRecord["from"]): strin
 /** How a command went over the air. What did not happen is left out. */
 export function frameFacts(frames: readonly FrameRecord[]): Fact[] {
   if (frames.length === 0) return [];
-  const facts: Fact[] = [fact("rate", `${rates(frames, "pcd")} kbit/s to the card, ${rates(frames, "picc")} kbit/s back`)];
+  const facts: Fact[] = [
+    fact("rate", `${rates(frames, "pcd")} kbit/s to the card, ${rates(frames, "picc")} kbit/s back`),
+  ];
   const faults = frames.flatMap(({ fault, from }) =>
     fault === undefined ? [] : [`${fault} ${from === "pcd" ? "to the card" : "from the card"}`],
   );

@@ -27,7 +27,10 @@ const visaStyle = (value: Uint8Array): readonly ValuePart[] | undefined => {
   const fixed = 1 + (value[0] ?? 0);
   return fixed < 7 || value.length <= fixed
     ? undefined
-    : [part("fixed", "key index, CVN and CVR", fixed), part("counters", "issuer discretionary data", value.length - fixed)];
+    : [
+        part("fixed", "key index, CVN and CVR", fixed),
+        part("counters", "issuer discretionary data", value.length - fixed),
+      ];
 };
 
 /** Card authentication related data: fDDA version, the card's random number, card transaction qualifiers. EMV Contactless Book C-3 Annex A. */
@@ -91,10 +94,12 @@ const FORMAT_1: ReadonlyMap<number, (value: Uint8Array) => Fields> = new Map<num
 ]);
 
 /** Cuts the value of template 80 by the instruction that was answered; a value that is too short is left whole. */
-export function cutFormat1(ins: number, value: Uint8Array): readonly (readonly [path: string, value: Uint8Array])[] | undefined {
+export function cutFormat1(
+  ins: number,
+  value: Uint8Array,
+): readonly (readonly [path: string, value: Uint8Array])[] | undefined {
   const fields = FORMAT_1.get(ins)?.(value);
   if (!fields || fields.reduce((sum, [, length]) => sum + length, 0) > value.length) return undefined;
   let at = 0;
   return fields.map(([path, length]) => [path, value.subarray(at, (at += length))] as const);
 }
-

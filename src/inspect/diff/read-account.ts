@@ -42,21 +42,25 @@ export function accountOf({ header, records }: ComparedTrace): Account {
 const DECISIONS: ReadonlySet<string> = new Set(["entry", "kernel", "terminal", "issuer"]);
 const PPSE = "325041592E5359532E4444463031"; // 2PAY.SYS.DDF01
 
-/** Where taps begin: the field comes on; where that was not recorded, the terminal begins anew, or it selects the directory. */
+/** Where taps begin: the terminal says so, the field comes on, the entry point starts, or the directory is selected: the first that was recorded. */
 function tapStarts(records: readonly TraceRecord[]): ReadonlySet<number> {
   const places = (begins: (record: TraceRecord) => boolean): Set<number> =>
     new Set(records.flatMap((record, index) => (begins(record) ? [index] : [])));
-  const fields = places((record) => record.layer === "field" && record.on);
-  if (fields.size > 0) return fields;
-  const entries = places((record) => record.layer === "entry" && record.rule === "entry.pre-processing");
-  if (entries.size > 0) return entries;
-  return places(
+  const signs: readonly ((record: TraceRecord) => boolean)[] = [
+    (record) => record.layer === "terminal" && record.rule === "terminal.begin",
+    (record) => record.layer === "field" && record.on,
+    (record) => record.layer === "entry" && record.rule === "entry.pre-processing",
     (record) =>
       record.layer === "apdu" &&
       record.via === "contactless" &&
       record.command[1] === 0xa4 &&
       hex(record.command.subarray(5, 19)) === PPSE,
-  );
+  ];
+  for (const sign of signs) {
+    const found = places(sign);
+    if (found.size > 0) return found;
+  }
+  return new Set();
 }
 
 /** Takes the records of one tap after the other. */
@@ -86,7 +90,10 @@ class TapReader {
     if (record.layer === "frame") this.#frames.push(record);
     else if (record.layer === "apdu") this.#exchange(record, original as ApduRecord);
     else if (record.layer === "field") this.#settle();
-    else this.#steps.push(decisionStep(record));
+    else {
+      this.#settle(); // rules stand behind the exchange that they judge, so no exchange carries these frames
+      this.#steps.push(decisionStep(record));
+    }
   }
 
   end(): TapAccount {

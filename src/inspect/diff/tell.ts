@@ -114,16 +114,20 @@ export function tellValues(a: Fact, b: Fact, scope: string | undefined, sides: S
   const name = factName(a, scope);
   const values = { a: a.value, b: b.value };
   if (a.value === undefined || b.value === undefined || (a.volatile !== undefined && a.volatile !== b.volatile))
-    return [
-      { ...values, says: `${name} has ${bytesOf(a)} bytes in ${sides.a}, ${bytesOf(b)} in ${sides.b}` },
-    ];
+    return [{ ...values, says: `${name} has ${bytesOf(a)} bytes in ${sides.a}, ${bytesOf(b)} in ${sides.b}` }];
   if (a.value === b.value)
-    return [{ ...values, says: `${name} differs in what is masked; what is shown, ${valueText(a, scope)}, is the same` }];
+    return [
+      { ...values, says: `${name} differs in what is masked; what is shown, ${valueText(a, scope)}, is the same` },
+    ];
   const bits = tellBits(a, b, name, sides);
   if (bits) return bits;
   if (a.path === "says") return [{ ...values, says: `"${a.value}" in ${sides.a}, "${b.value}" in ${sides.b}` }];
-  if (a.path === "order") return [{ ...values, says: `tags come as ${a.value} in ${sides.a}, as ${b.value} in ${sides.b}` }];
-  if (isHex(a) && isHex(b) && Math.max(a.value.length, b.value.length) > 2 * SHOWN) return [tellLong(a, b, name, sides)];
+  if (a.path === "order")
+    return [{ ...values, says: `tags come as ${a.value} in ${sides.a}, as ${b.value} in ${sides.b}` }];
+  if (a.part === "frames")
+    return [{ ...values, says: `${name}: ${valueText(a, scope)} in ${sides.a}, ${valueText(b, scope)} in ${sides.b}` }];
+  if (isHex(a) && isHex(b) && Math.max(a.value.length, b.value.length) > 2 * SHOWN)
+    return [tellLong(a, b, name, sides)];
   return [{ ...values, says: `${name} is ${valueText(a, scope)} in ${sides.a}, ${valueText(b, scope)} in ${sides.b}` }];
 }
 
@@ -132,8 +136,7 @@ const bytesOf = ({ value, volatile: volatileBytes }: Fact): number => volatileBy
 /** A bit a difference, where the value is a field of bits. */
 function tellBits(a: Fact, b: Fact, name: string, sides: Sides): Told[] | undefined {
   const object = objectOf(a);
-  const meaning =
-    object && bitMeanings(`${tagHex(object.tag)}${object.sub === undefined ? "" : `.${object.sub}`}`);
+  const meaning = object && bitMeanings(`${tagHex(object.tag)}${object.sub === undefined ? "" : `.${object.sub}`}`);
   if (!meaning || a.value!.length !== b.value!.length || !isHex(a) || !isHex(b)) return undefined;
   const [left, right] = [unhex(a.value!), unhex(b.value!)];
   const told: Told[] = [];

@@ -25,13 +25,15 @@ const MAG_STRIPE: ReadonlySet<number> = new Set([0x9f60, 0x9f61, 0x9f6a]);
 /** Parts of values, and fields that have no tag. */
 const PARTS: ReadonlySet<string> = new Set(["random", "dynamic", "counters", "arpc", "signed"]);
 
-/** Inputs and results of rules. */
+/** Inputs and results of rules; `device` and `firmware` say which device it was, not what it did. */
 const NAMED: ReadonlySet<string> = new Set([
   "atc",
   "authorisationCode",
   "cryptogram",
   "date",
+  "device",
   "drawn",
+  "firmware",
   "highest",
   "hold",
   "iccDynamicNumber",
