@@ -220,7 +220,7 @@ class Comparing {
     if (!differs && x.volatile === y.volatile) return;
     if (x.path === "order" && sorted(x.value) !== sorted(y.value)) return;
     const unknown = x.value === undefined || y.value === undefined;
-    if ((x.volatile !== undefined || y.volatile !== undefined) && (unknown || this.options.strict !== true)) {
+    if (x.volatile !== undefined && y.volatile !== undefined && (unknown || this.options.strict !== true)) {
       const free = x.part === "decision" || x.part === "frames"; // numbers and dates in words, of any length
       if (free || bytesOf(x) === bytesOf(y)) {
         this.#aside(x);

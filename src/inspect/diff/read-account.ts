@@ -120,7 +120,7 @@ class TapReader {
       const last = own.at(-1)!;
       this.#steps.push({
         kind: "frames",
-        name: label,
+        name: label.replace(/^command CCCCCCCC/, "a command"), // masked, because no exchange says what it was
         ...(this.timed && { took: last.at + last.took - first.at }),
         facts: () => (label === "activation" ? activationFacts(own) : frameFacts(own)),
       });

@@ -85,7 +85,8 @@ const SHOWN = 24;
 
 /** What a value is, for people. */
 export function valueText(fact: Fact, scope: string | undefined): string {
-  const { value = "", path } = fact;
+  const { value, path } = fact;
+  if (value === undefined) return `${fact.volatile ?? 0} bytes that differ from tap to tap`;
   if (path === "sw") return `${value} (${swMeaning(Number.parseInt(value, 16))})`;
   if (value === "") return "empty";
   const meaning = fact.part === "decision" ? undefined : meaningText(fact, scope);
@@ -100,20 +101,19 @@ const meaningText = (fact: Fact, scope: string | undefined): string | undefined 
 };
 
 const HEX_NAMES: ReadonlySet<string> = new Set(["data", "random", "arpc", "unreadable", "bytes"]);
-const isHex = (fact: Fact): boolean =>
+const isHex = (fact: Fact): fact is Fact & { readonly value: string } =>
   (objectOf(fact) !== undefined || HEX_NAMES.has(fact.path)) && /^([0-9A-F]{2})+$/.test(fact.value ?? "");
 
 /** Only one side has it. */
 export function tellAlone(fact: Fact, scope: string | undefined, side: string): Told {
-  const value = fact.value === undefined ? `${fact.volatile ?? 0} bytes` : valueText(fact, scope);
-  return { says: `${factName(fact, scope)} only in ${side}: ${value}` };
+  return { says: `${factName(fact, scope)} only in ${side}: ${valueText(fact, scope)}` };
 }
 
 /** Both have it, with different values. */
 export function tellValues(a: Fact, b: Fact, scope: string | undefined, sides: Sides): readonly Told[] {
   const name = factName(a, scope);
   const values = { a: a.value, b: b.value };
-  if (a.value === undefined || b.value === undefined || (a.volatile !== undefined && a.volatile !== b.volatile))
+  if (a.volatile !== undefined && b.volatile !== undefined && a.volatile !== b.volatile)
     return [{ ...values, says: `${name} has ${bytesOf(a)} bytes in ${sides.a}, ${bytesOf(b)} in ${sides.b}` }];
   if (a.value === b.value)
     return [
