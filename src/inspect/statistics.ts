@@ -18,7 +18,7 @@ export function percentile(sorted: ArrayLike<number>, percent: number): number {
 
 /** Undefined where nothing was measured. */
 export function summary(values: Iterable<number>): Summary | undefined {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   if (sorted.length === 0) return undefined;
   return {
     count: sorted.length,

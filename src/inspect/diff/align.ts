@@ -13,7 +13,7 @@ export interface Alignment {
 /** Cells of one table: two steps each, so that two sequences of 2,000 steps between their common ends still fit. */
 export const MOST_CELLS = 4_000_000;
 /** Beyond that: steps of one piece. What moved further than this is not found again. */
-export const PIECE = 1_000;
+export const PIECE = 500;
 
 /**
  * The longest common subsequence of names, in order: what is left is only in one of them. Common beginnings and ends cost nothing. What is between

@@ -97,7 +97,7 @@ export function valueText(fact: Fact, scope: string | undefined): string {
 const meaningText = (fact: Fact, scope: string | undefined): string | undefined => {
   const object = objectOf(fact);
   if (!object || object.sub !== undefined || !isHex(fact)) return undefined;
-  return meaningOf(object.tag, unhex(fact.value!), tagInfo(object.tag, scope));
+  return meaningOf(object.tag, unhex(fact.value), tagInfo(object.tag, scope));
 };
 
 const HEX_NAMES: ReadonlySet<string> = new Set(["data", "random", "arpc", "unreadable", "bytes"]);
@@ -137,8 +137,8 @@ const bytesOf = ({ value, volatile: volatileBytes }: Fact): number => volatileBy
 function tellBits(a: Fact, b: Fact, name: string, sides: Sides): Told[] | undefined {
   const object = objectOf(a);
   const meaning = object && bitMeanings(`${tagHex(object.tag)}${object.sub === undefined ? "" : `.${object.sub}`}`);
-  if (!meaning || a.value!.length !== b.value!.length || !isHex(a) || !isHex(b)) return undefined;
-  const [left, right] = [unhex(a.value!), unhex(b.value!)];
+  if (!meaning || !isHex(a) || !isHex(b) || a.value.length !== b.value.length) return undefined;
+  const [left, right] = [unhex(a.value), unhex(b.value)];
   const told: Told[] = [];
   left.forEach((byte, i) => {
     for (let bit = 8; bit >= 1; bit--) {

@@ -69,8 +69,8 @@ describe("alignment", () => {
     expect(together(pairs)).toBe(b.length);
   });
 
-  test("100,000 that have nothing in common", () => {
-    const of = (letter: string): string[] => Array.from({ length: 100_000 }, () => letter);
+  test("20,000 that have nothing in common", () => {
+    const of = (letter: string): string[] => Array.from({ length: 20_000 }, () => letter);
     expect(together(align(of("A"), of("B")).pairs)).toBe(0);
   });
 });
