@@ -18,4 +18,5 @@ export const cliError = errorTable("cli", [
   "internal",
   "unknown-tag",
   "unknown-key",
+  "would-overwrite",
 ]);

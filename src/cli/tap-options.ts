@@ -15,6 +15,11 @@ export interface TapOptions extends ReportTargets {
   readonly revealTestData?: boolean;
   readonly expect?: string;
   readonly explain?: boolean;
+  readonly golden?: string;
+  readonly repeat?: string;
+  readonly limit?: string;
+  readonly keepGoing?: boolean;
+  readonly jsonLines?: boolean;
   readonly json?: boolean;
 }
 

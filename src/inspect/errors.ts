@@ -6,4 +6,8 @@ export const inspectError = errorTable("inspect", [
   "no-exchanges",
   "dol-mismatch",
   "not-that-kind",
+  "bad-tolerance",
+  "not-golden",
+  "newer-golden",
+  "bad-golden",
 ]);

@@ -3,6 +3,7 @@ import { fromBcd } from "../codec/bcd.js";
 import { readTag, tagHex } from "../codec/tlv.js";
 import { applicationName } from "../emv/dictionary/aids.js";
 import { wordsOf } from "../emv/dictionary/bits/said.js";
+import { tagRow } from "../emv/dictionary/lookup.js";
 import type { TagRow } from "../emv/dictionary/row.js";
 import { parseTrack1, parseTrack2 } from "../emv/track.js";
 import { maskPan } from "../trace/sensitive.js";
@@ -171,6 +172,12 @@ export function meaningOf(tag: number, value: Uint8Array, row: TagRow | undefine
   const words = wordsOf(tag, value, scope);
   if (words) return words.length > 1 ? { parts: words } : { says: words[0] ?? "no bit is set" };
   return plainly(value, row);
+}
+
+/** The same on one line; undefined where nothing is known. */
+export function meaningLine(tag: number, value: Uint8Array, scope?: string): string | undefined {
+  const { says, parts } = meaningOf(tag, value, tagRow(tag, scope), scope);
+  return says ?? parts?.join("; ");
 }
 
 function plainly(value: Uint8Array, row: TagRow | undefined): Meaning {

@@ -1,5 +1,6 @@
 import type { ProvisionReport } from "../../bench/bench.js";
 import type { TapReport } from "../../bench/emulated-tap.js";
+import type { Comparison } from "../../inspect/diff/compare.js";
 import { judgeTap } from "../../inspect/judge.js";
 import { verdictScreen } from "../../inspect/verdict-screen.js";
 import { ENDINGS, type Ending, type Verdict } from "../../inspect/verdict.js";
@@ -18,6 +19,8 @@ import { asTapbenchError, errorDocument, EXIT, exitCodeOf, reportError, type Exi
 import { checkTargets, renderWritten, writeReports } from "../reports.js";
 import { repeatCommand } from "../repeat-command.js";
 import type { TapOptions } from "../tap-options.js";
+import { comparisonDocument } from "./diff.js";
+import { checkTap, readGoldenFile, renderGoldenCheck } from "./golden.js";
 import { decisionLines, tapDocument, tapLines, traceLines } from "../tap-text.js";
 
 /** `tapbench tap <device>`, and `tapbench demo`, which prints less with `--json`. */
@@ -33,6 +36,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   checkTargets(options, true);
   if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
+  const golden = options.golden === undefined ? undefined : await readGoldenFile(options.golden, context);
   const tracer = memoryTrace();
   const bench = await context.openBench({
     tracer,
@@ -51,15 +55,18 @@ export async function payment(spec: string, options: TapOptions, context: Contex
       faults: options.fault,
     }),
   });
-  const judge = async (notes: readonly string[]): Promise<Verdict> =>
-    judgeTap({
+  const judge = async (notes: readonly string[], compared?: Comparison): Promise<Verdict> => {
+    const first = compared?.differences[0];
+    return judgeTap({
       header: traceHeader(identity(), false),
       records: tracer.records,
       expected,
       caKeys: await bench.caKeys(options.terminal),
       repeat: repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed),
       notes,
+      golden: first && { path: first.path, says: first.says },
     });
+  };
 
   const reports = async (header: TraceHeader, verdict: Verdict): Promise<string[]> =>
     renderWritten(await writeReports(options, [{ name: spec, header, records: tracer.records, verdict }], context.io));
@@ -86,12 +93,17 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     return brokeOff(error, await judge([]), header);
   }
   const header = await writeTrace(options, identity(), tracer);
+  const compared = golden && checkTap(golden, { header: { ...header, masked: false }, records: tracer.records });
   const verdict = await judge(
     made.faults.map(({ fault, struck }) => `${struck ? "fault struck" : "never struck"}: ${fault}`),
+    compared,
   );
   const written = await reports(header, verdict);
   const report = { ...made, kernel: made.kernel ?? verdict.identity.kernel };
-  output.document(tapDocument(report, options.trace, bench.seed, demo ? undefined : verdict));
+  output.document({
+    ...tapDocument(report, options.trace, bench.seed, demo ? undefined : verdict),
+    ...(compared && { golden: comparisonDocument(compared, { file: options.golden }) }),
+  });
   if (options.explain === true) output.lines(decisionLines(verdict, output));
   const times = waterfall(tracer.records);
   output.lines([
@@ -100,7 +112,8 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     ...written,
     ...(verdict.asAsked ? [`seed ${bench.seed}; to repeat: ${verdict.repeat}`] : []),
   ]);
-  return verdict.asAsked ? EXIT.ok : EXIT.no;
+  if (compared) output.lines(renderGoldenCheck(options.golden!, compared, output.paint));
+  return verdict.asAsked && compared?.same !== false ? EXIT.ok : EXIT.no;
 
   /** A tap that did not get as far as an outcome: its verdict, and the error that ended it. */
   async function brokeOff(thrown: unknown, ended: Verdict, header: TraceHeader | undefined): Promise<ExitCode> {

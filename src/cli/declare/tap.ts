@@ -21,9 +21,18 @@ export function declareTap(program: Command, context: Context): void {
       "how the payment is asked to end: approved, declined, try-again, try-another-interface, not-completed; default: approved",
     )
     .option("--explain", "tell every decision: what it rests on, and what would have flipped it")
+    .option("--golden <file>", "compare the tap with a golden file; exit code 3 when something differs")
+    .option(
+      "--repeat <count>",
+      "tap so many times, each payment reversed, and tell pass rate and times; the trace keeps the first failed tap, else the last",
+    )
+    .option("--limit <time>", "with --repeat: a tap that takes longer has failed, such as 500ms")
+    .option("--keep-going", "with --repeat: go on after a tap that failed")
+    .option("--json-lines", "with --repeat: print one JSON line a tap, and the summary as the last line")
     .action(async (device: string, options: TapOptions) => {
+      const { repeatPayment } = await import("../commands/repeat.js");
       const { payment } = await import("../commands/tap.js");
-      context.exitCode = await payment(device, options, context, false);
+      context.exitCode = await (repeatPayment(device, options, context) ?? payment(device, options, context, false));
     });
   examples(
     command,
@@ -31,6 +40,7 @@ export function declareTap(program: Command, context: Context): void {
     "tapbench tap emu:watch-w1 --seed 7 --at 2026-03-01 --json",
     "tapbench tap emu:ring-r1 --card k2-ring --amount 60 --expect declined --explain",
     "tapbench tap emu:band-s1 --html tap.html --junit tap.xml",
+    "tapbench tap emu:band-s1 --repeat 1000 --limit 500ms",
     "tapbench tap emu:band-s1 --fault field-loss@before:gpo --fault noise:2@in:generate-ac",
   );
 }

@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { TAP_DEFAULTS } from "../tap-options.js";
 import { declareTraceConvert } from "./trace-convert.js";
+import { declareTraceDiff } from "./trace-diff.js";
+import { declareTraceGolden } from "./trace-golden.js";
 import { collect, examples } from "./options.js";
 import { declareTraceExplain } from "./trace-explain.js";
 
@@ -96,4 +98,6 @@ export function declareTrace(program: Command, context: Context): void {
 
   declareTraceConvert(command, context);
   declareTraceExplain(command, context);
+  declareTraceDiff(command, context);
+  declareTraceGolden(command, context);
 }

@@ -1,8 +1,7 @@
 import { CTQ, TTQ, TTQ_KERNEL_6 } from "../../emv/dictionary/bits/card.js";
-import { MCHIP_SAYS } from "../../emv/dictionary/bits/iad.js";
+import { mchipCvrBits } from "../../emv/dictionary/bits/iad.js";
 import type { BitTable } from "../../emv/dictionary/bits/table.js";
 import { TVR, TVR_KERNEL_2 } from "../../emv/dictionary/bits/terminal.js";
-import { EMPTY_CVR, MchipCvr } from "../../emv/mchip-cvr.js";
 import type { BitField, SetBit } from "../verdict.js";
 
 type Row = BitTable["rows"][number];
@@ -11,21 +10,7 @@ type Row = BitTable["rows"][number];
 function rowsOf(name: BitField["name"], kernel: string): readonly Row[] {
   if (name === "TVR") return (kernel === "c2" ? TVR_KERNEL_2 : TVR).rows;
   if (name === "TTQ") return (kernel === "c6" ? TTQ_KERNEL_6 : TTQ).rows;
-  return name === "CTQ" ? CTQ.rows : (cvrRows ??= flagsOfCvr());
-}
-
-let cvrRows: readonly Row[] | undefined;
-
-/** Where `MchipCvr` puts each flag: what changes in the bytes when it is set. */
-function flagsOfCvr(): readonly Row[] {
-  const none = MchipCvr.encode(EMPTY_CVR);
-  return Object.entries(MCHIP_SAYS).flatMap(([part, words], i) =>
-    Object.entries(words as Readonly<Record<string, string>>).map(([flag, says]): Row => {
-      const of = EMPTY_CVR[part as keyof typeof EMPTY_CVR];
-      const bytes = MchipCvr.encode({ ...EMPTY_CVR, [part]: { ...of, [flag]: 1 } });
-      return [i + 1, bytes[i]! ^ none[i]!, says];
-    }),
-  );
+  return name === "CTQ" ? CTQ.rows : mchipCvrBits();
 }
 
 /** The bits that are set, with their meanings; in the order of bytes, highest bit first. A field of several bits is told at its highest. */

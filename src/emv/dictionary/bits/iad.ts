@@ -1,6 +1,13 @@
 import { hex } from "../../../util/bytes.js";
-import { AC_NOT_REQUESTED, MchipCvr, MchipIad, MCHIP_IAD_BYTES, type MchipCvrValue } from "../../mchip-cvr.js";
-import { saidBy, type BitTable } from "./table.js";
+import {
+  AC_NOT_REQUESTED,
+  EMPTY_CVR,
+  MchipCvr,
+  MchipIad,
+  MCHIP_IAD_BYTES,
+  type MchipCvrValue,
+} from "../../mchip-cvr.js";
+import { saidBy, type BitRow, type BitTable } from "./table.js";
 
 /*
  * Issuer application data (9F10). Nothing in it says which format it has: length, first bytes and the kernel that it came through decide.
@@ -53,6 +60,22 @@ export const MCHIP_SAYS: { readonly [P in keyof MchipCvrValue]: Flags<Omit<Mchip
     additionalNoMatch: "no match in the additional check table",
   },
 };
+
+let cvrBits: readonly BitRow[] | undefined;
+
+/** The flags of an M/Chip style CVR as a table has them, without types and counters: what changes in the bytes when one is set. */
+export function mchipCvrBits(): readonly BitRow[] {
+  if (cvrBits) return cvrBits;
+  const none = MchipCvr.encode(EMPTY_CVR);
+  cvrBits = Object.entries(MCHIP_SAYS).flatMap(([part, words], i) =>
+    Object.entries(words as Readonly<Record<string, string>>).map(([flag, says]): BitRow => {
+      const of = EMPTY_CVR[part as keyof typeof EMPTY_CVR];
+      const bytes = MchipCvr.encode({ ...EMPTY_CVR, [part]: { ...of, [flag]: 1 } });
+      return [i + 1, bytes[i]! ^ none[i]!, says];
+    }),
+  );
+  return cvrBits;
+}
 
 /** An M/Chip style CVR, 6 bytes, in words. */
 export function mchipCvr(bytes: Uint8Array): string[] {

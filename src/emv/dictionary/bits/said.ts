@@ -56,6 +56,12 @@ const TABLES: ReadonlyMap<number, Readonly<Partial<Record<string, BitTable>>>> =
   [0x9f820c, { "*": terminal.TVR }],
 ]);
 
+/** The table for a tag's bits, as a scope means them; undefined: it is no field of bits. */
+export function bitTable(tag: number, scope?: string): BitTable | undefined {
+  const tables = TABLES.get(tag);
+  return (scope === undefined ? undefined : tables?.[scope]) ?? tables?.["*"];
+}
+
 /** Error Indication: three layers and a message by table, the status word between them as it is. */
 function errorIndication(value: Uint8Array): string[] | undefined {
   if (value.length !== 6) return undefined;
