@@ -1,5 +1,6 @@
 import { typeAListener, type TypeAState } from "../src/protocols/iso14443/listener.js";
 import type { DeviceProfile } from "../src/profiles/types.js";
+import { concat } from "../src/util/bytes.js";
 import { resumeRandom, type Random, type RandomPosition } from "../src/util/random.js";
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
@@ -24,6 +25,8 @@ export interface DeviceSnapshot {
 /** Longest command APDU the element takes: extended, all of it. */
 const MAX_COMMAND = 65_544;
 const LONGEST_PAUSE: Nanos = 1_000_000;
+/** A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4). */
+const RANDOM_UID = Uint8Array.of(0x08);
 
 /** An emulated band, watch, ring or phone: radio, secure element, and the wire between its controller and the element. */
 export class EmulatedDevice {
@@ -61,12 +64,9 @@ export class EmulatedDevice {
       this.lastCompute = answer?.took ?? 0;
       return answer;
     };
-    // A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4).
     const uid = nfc.uid;
     const newUid =
-      uid.kind === "fixed"
-        ? (): Uint8Array => uid.bytes
-        : (): Uint8Array => Uint8Array.of(0x08, ...this.#uids.bytes(3));
+      uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => concat(RANDOM_UID, this.#uids.bytes(3));
     this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
   }
 

@@ -26,12 +26,12 @@ interface Instance {
 
 /** One interface's side of the element; a value. */
 interface Channel {
-  readonly selected?: number;
+  readonly selected?: number | undefined;
   readonly appletState?: unknown;
   /** A chained command so far. */
-  readonly chain?: CommandApdu;
+  readonly chain?: CommandApdu | undefined;
   /** Response bytes that wait for GET RESPONSE, or for the same command with the right Le. */
-  readonly held?: { readonly response: ResponseApdu; readonly for?: CommandApdu };
+  readonly held?: { readonly response: ResponseApdu; readonly for?: CommandApdu } | undefined;
 }
 
 export interface ElementOptions {
@@ -174,8 +174,9 @@ export class SecureElement {
 
   /** Puts a chained command together (ISO/IEC 7816-4 5.3.3). */
   #chain(via: CardInterface, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
-    const { chain, held, ...rest } = channel;
+    const { selected, appletState, chain, held } = channel;
     if (!chain && !held && !(command.cla & CLA_CHAINING)) return command;
+    const rest = { selected, appletState };
     const fits =
       !chain ||
       (chain.cla === (command.cla & ~CLA_CHAINING) &&
@@ -199,7 +200,8 @@ export class SecureElement {
     if (!first && (p2 & 0x03) !== 0x02) return status(SW.wrongP1P2);
     if (name.length === 0 || name.length > 16) return status(SW.wrongData);
     const from = first ? 0 : (this.#channels[via].selected ?? -1) + 1;
-    for (const instance of this.#instances.slice(from)) {
+    for (let i = from; i < this.#instances.length; i++) {
+      const instance = this.#instances[i]!;
       if (!equalBytes(instance.aid.subarray(0, name.length), name)) continue;
       const { state, response } = instance.applet.select(this.#context(instance, via, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
@@ -218,7 +220,8 @@ export class SecureElement {
       channel.appletState,
       command,
     );
-    this.#channels[via] = { ...channel, appletState: state };
+    const { selected, chain, held } = channel;
+    this.#channels[via] = { selected, appletState: state, chain, held };
     return response;
   }
 

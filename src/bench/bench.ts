@@ -78,6 +78,8 @@ export interface Bench {
   tap(device: BenchDevice, request: TapRequest): Promise<TapReport>;
   /** The same without loading anything: for doing it very often. */
   prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport>;
+  /** The CA keys that a terminal has. @throws `profile/...` */
+  caKeys(terminal: string): Promise<CaKeys>;
   /** All that a run depends on, for the trace's header. */
   configuration(): {
     readonly seed: string;
@@ -217,6 +219,11 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     },
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
+    async caKeys(name) {
+      const terminal = await load("terminal", name);
+      const published = await publishedKeys(terminal);
+      return caKeysOf([...(terminal.caKeys.includes("test") ? issuer.caPublicKeys() : []), ...published]);
+    },
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
   };
 }

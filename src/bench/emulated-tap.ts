@@ -7,6 +7,7 @@ import type { Combination } from "../emv/entry/combination.js";
 import { kernelC2 } from "../emv/kernels/c2/kernel.js";
 import type { CaKeys } from "../emv/oda.js";
 import type { KernelOutcome } from "../emv/outcome.js";
+import { commandName } from "../inspect/apdu-text.js";
 import { leastAirTime } from "../protocols/iso14443/timing.js";
 import type { TerminalProfile } from "../profiles/types.js";
 import { authorisationRequest } from "../terminal/authorisation.js";
@@ -14,6 +15,7 @@ import type { Transaction } from "../terminal/data.js";
 import { receipt, type Receipt } from "../terminal/receipt.js";
 import { readCard, type TapObserver } from "../terminal/tap.js";
 import { converseSync } from "../util/converse.js";
+import { isTapbenchError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 import type { Nanos } from "../util/time.js";
 import type { RuleRecord, Tracer } from "../util/tracer.js";
@@ -77,7 +79,10 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       const over = plan?.command(apdu);
       return (reply) => {
         over?.();
-        if (!reply) return;
+        if (!reply) {
+          tracer?.record(unanswered(apdu, sim.now));
+          return;
+        }
         sizes.push({ command: apdu.length, response: reply.answer.length });
         tracer?.record({
           layer: "apdu",
@@ -93,6 +98,7 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
   };
 
   const start = sim.now;
+  if (tracer) tracer.record(tapBegins(tap));
   air.place(device.picc);
   air.powerOn();
   try {
@@ -117,12 +123,18 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       at: sim.now,
       rule: "terminal.outcome",
       says: `The payment ends: ${details.outcome}.`,
-      data: { outcome: details.outcome, kernel: outcome.kind, ...(issuer && { issuer: issuer.reason }) },
+      data: {
+        outcome: details.outcome,
+        kernel: outcome.kind,
+        ...(issuer && { issuer: issuer.reason, arc: issuer.arc, issuerSays: issuer.says }),
+      },
     });
+    const { oda, odaStatus } = odaOf(outcome);
     return {
       outcome: details.outcome,
       kernel: result.kernel,
-      ...odaOf(outcome),
+      oda,
+      odaStatus,
       cryptogram: cryptogramOf(outcome, issuer),
       kernelOutcome: outcome,
       issuer,
@@ -139,10 +151,52 @@ export function tapEmulated(tap: EmulatedTap): TapReport {
       details,
       faults: plan?.report() ?? [],
     };
+  } catch (error) {
+    if (tracer && isTapbenchError(error))
+      tracer.record({
+        layer: "terminal",
+        at: sim.now,
+        rule: "terminal.fault",
+        says: `The tap broke off: ${error.message}.`,
+        data: { code: error.code },
+      });
+    throw error;
   } finally {
     air.powerOff();
     air.remove(device.picc);
   }
+}
+
+/** A command of which no exchange came. What frames show of it may be damaged, and over PC/SC there are none. */
+function unanswered(apdu: Uint8Array, at: Nanos): RuleRecord {
+  const command = commandName(apdu);
+  return { layer: "terminal", at, rule: "terminal.unanswered", says: `${command} got no answer.`, data: { command } };
+}
+
+/** What is tapped on what, for whoever reads the trace afterwards. */
+function tapBegins({ sim, device, terminal, transaction, combinations, enterPin }: EmulatedTap): RuleRecord {
+  const limits = combinations[0]?.limits;
+  return {
+    layer: "terminal",
+    at: sim.now,
+    rule: "terminal.begin",
+    says: `A payment begins on ${terminal.title}.`,
+    data: {
+      terminal: terminal.name,
+      amount: String(transaction.amount),
+      currency: terminal.currency.code,
+      exponent: terminal.currency.exponent,
+      device: device.profile.name,
+      firmware: device.profile.firmware,
+      pinEntered: enterPin !== undefined,
+      ...(limits && {
+        floor: String(limits.floor),
+        transaction: String(limits.transaction),
+        transactionOnDevice: String(limits.transactionOnDevice),
+        cvmRequired: String(limits.cvmRequired),
+      }),
+    },
+  };
 }
 
 function odaOf(outcome: KernelOutcome): Pick<TapReport, "oda" | "odaStatus"> {

@@ -19,7 +19,7 @@ function sink(open: () => NodeJS.WriteStream): Sink {
     return opened;
   };
   return {
-    write: (text) => void stream().write(text),
+    write: (piece) => void stream().write(piece),
     get isTTY() {
       return stream().isTTY;
     },

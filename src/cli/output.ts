@@ -14,7 +14,7 @@ export interface Io {
 }
 
 export interface Sink {
-  write(text: string): void;
+  write(piece: string | Uint8Array): void;
   readonly isTTY: boolean;
   /** Characters a line, where known. */
   readonly columns?: number | undefined;

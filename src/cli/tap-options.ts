@@ -1,5 +1,7 @@
+import type { ReportTargets } from "./reports.js";
+
 /** Options of every emulated tap, as they come from the command line. */
-export interface TapOptions {
+export interface TapOptions extends ReportTargets {
   readonly seed?: string;
   readonly at?: string;
   readonly issued?: string;
@@ -11,6 +13,8 @@ export interface TapOptions {
   readonly currency?: string;
   readonly trace: string;
   readonly revealTestData?: boolean;
+  readonly expect?: string;
+  readonly explain?: boolean;
   readonly json?: boolean;
 }
 

@@ -51,7 +51,7 @@ export function receipt(
   const atc = record?.get(0x9f36);
   const cryptogram = record?.get(0x9f26);
   const { code, exponent } = profile.currency;
-  const made: Omit<Receipt, "text"> = {
+  const made: Omit<Receipt, "text"> & { text: readonly string[] } = {
     outcome: finalOutcome(kernelOutcome, issuer),
     kernelOutcome: kernelOutcome.kind,
     start: "start" in kernelOutcome ? kernelOutcome.start : undefined,
@@ -67,8 +67,10 @@ export function receipt(
     maskedPan: record && panOf(record),
     atc: atc?.length === 2 ? atc[0]! * 256 + atc[1]! : undefined,
     cryptogram: cryptogram && hex(cryptogram),
+    text: [],
   };
-  return { ...made, text: lines(profile, transaction, made) };
+  made.text = lines(profile, transaction, made);
+  return made;
 }
 
 function finalOutcome(outcome: KernelOutcome, issuer: AuthorisationResponse | undefined): FinalOutcome {

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
 /** Something outside the checkout that tests drive or read. */
 export interface WireRow {
   readonly name: string;
@@ -8,7 +11,19 @@ export interface WireRow {
 }
 
 /** The wires that tests can drive. */
-export const wires: readonly WireRow[] = [{ name: "emu", probe: () => undefined, install: "npm ci" }];
+export const wires: readonly WireRow[] = [
+  { name: "emu", probe: () => undefined, install: "npm ci" },
+  // Wireshark's command line, and the tools beside it that write captures of their own.
+  { name: "tshark", probe: () => programMissing("tshark", "text2pcap", "editcap"), install: "apt-get install tshark" },
+  { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
+];
+
+/** Which of the programs is not on the path. */
+function programMissing(...names: readonly string[]): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const absent = names.find((name) => !folders.some((folder) => existsSync(join(folder, name))));
+  return absent === undefined ? undefined : `there is no program ${absent}`;
+}
 
 export interface Survey {
   /** A line for each row that is missing and not required. */

@@ -12,7 +12,7 @@ const FIRST = ["first cryptogram AAC", "first cryptogram TC", "first cryptogram 
 type Flags<B> = { readonly [K in keyof B]: string };
 type Counted = "secondAc" | "firstAc" | "scripts" | "pinTries";
 /** Words for the bits that `MchipCvr` declares, a line a byte. */
-const MCHIP_SAYS: { readonly [P in keyof MchipCvrValue]: Flags<Omit<MchipCvrValue[P], Counted>> } = {
+export const MCHIP_SAYS: { readonly [P in keyof MchipCvrValue]: Flags<Omit<MchipCvrValue[P], Counted>> } = {
   results: {
     dateCheckFailed: "date check failed",
     pinPerformed: "offline PIN performed",
