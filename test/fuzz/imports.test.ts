@@ -93,3 +93,35 @@ test("a file of any kind is opened the same in any pieces, or refused with one o
     { numRuns: 200 },
   );
 });
+
+/** Expressions that look at a long line again and again would take minutes here. */
+test.each(IMPORTS.map(({ name }) => name))(
+  "%s: long lines of one kind take no longer than their length",
+  (name) => {
+    const patterns = [
+      " ",
+      "\t1",
+      ">",
+      "> 0",
+      "A5",
+      "-",
+      "[",
+      "<<(",
+      "SCardConnect(",
+      " -> T=A",
+      "nfc write: a",
+      "| ",
+      "0 |",
+      "\n",
+      "\r",
+      "=> [0x",
+    ];
+    for (const pattern of patterns) {
+      const line = new TextEncoder().encode(`${pattern.repeat(60_000 / pattern.length)}1x\n`);
+      const format = formatNamed(name);
+      format.recognises(line.subarray(0, 65_536));
+      onlyOurErrors(() => bringIn(format, [line, line]), /^trace\//);
+    }
+  },
+  20_000,
+);

@@ -16,7 +16,7 @@ import { textImporter, type LogReader } from "./text-importer.js";
 const COMMAND = /^\s*(?:\[[A-Z]+\]\s*)?A?>>\s*(?:T=\S{1,3}\s*)?(?:\((\d{1,5})\+(\d{1,5})\)\s*)?/;
 const RESPONSE =
   /^\s*(?:\[[A-Z]+\]\s*)?A?<<\s*(?:\((\d{1,5})\+(\d{1,5})\)\s*)?(?:\((?:(\d{1,3})m)?(?:(\d{1,6})s)?(?:(\d{1,9})ms)?\)\s*)?/;
-const CONNECTED = /\bSCardConnect\(.*->\s*T=\S+\s*([0-9A-F]+)\s*$/i;
+const CONNECTED = /^\s*SCardConnect\(.* -> T=\S{1,4},? ([0-9A-F]{4,80})\s*$/i;
 
 /** `4+0005`: as many bytes as header and data have, Lc and Le left out. */
 function dataLength(command: Uint8Array): number {
@@ -72,7 +72,7 @@ function logReader(exchanges: Pairing, remarks: Remarks): LogReader {
 }
 
 const TELLS =
-  /^\s*(?:\[[A-Z]+\]\s*)?(?:A>>\s*(?:T=|\(|[0-9A-F]{8})|A?<<\s*(?:\(\d+\+\d+\)\s*)?\((?:\d+m)?(?:\d+s)?(?:\d+ms)?\)\s*[0-9A-F]{4})/m;
+  /^[ \t]*(?:\[[A-Z]+\][ \t]*)?(?:A>>\s*(?:T=|\(|[0-9A-F]{8})|A?<<\s*(?:\(\d+\+\d+\)\s*)?\((?:\d+m)?(?:\d+s)?(?:\d+ms)?\)\s*[0-9A-F]{4})/m;
 
 /** The debug output of GlobalPlatformPro and apdu4j. */
 export const globalPlatformPro: ImportFormat = {

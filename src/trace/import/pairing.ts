@@ -8,6 +8,7 @@ const MAX_APDU = 65_544;
 
 /** Puts commands and responses of a log together, in the order in which they stand there. */
 export interface Pairing {
+  /** Of the commands from now on. */
   via: ApduRecord["via"];
   /** Begins an exchange; the one before it ends, answered or not. */
   command(bytes: Uint8Array, place: Place, at?: Nanos): void;
@@ -32,6 +33,7 @@ export interface Observations {
 
 interface Open {
   readonly place: Place;
+  readonly via: ApduRecord["via"];
   command: Uint8Array;
   readonly at: Nanos | undefined;
   response?: Uint8Array;
@@ -69,7 +71,7 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
     const done = open;
     open = undefined;
     if (!done) return;
-    const { place, command, status } = done;
+    const { place, via, command, status } = done;
     let response = done.response ?? NO_BYTES;
     // A log may tell the status word twice: at the end of the response, and apart.
     if (status && !(done.response && endsWith(response, status))) response = concat(response, status);
@@ -82,7 +84,7 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
     if (response.length > 0) timed ??= done.took !== undefined || (done.at !== undefined && done.until !== undefined);
     exchanges++;
     if (timed !== true) {
-      onRecord({ layer: "apdu", at: 0, took: 0, command, response, via: self.via });
+      onRecord({ layer: "apdu", at: 0, took: 0, command, response, via });
       return;
     }
     if (done.took === undefined && done.until === undefined && response.length > 0)
@@ -90,7 +92,7 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
     const at = since(done.at, place);
     const took = done.took ?? (done.until === undefined ? 0 : since(done.until, place) - at);
     if (done.at === undefined && done.until === undefined) now = at + took;
-    onRecord({ layer: "apdu", at, took, command, response, via: self.via });
+    onRecord({ layer: "apdu", at, took, command, response, via });
   };
 
   const bounded = (bytes: Uint8Array, place: Place): Uint8Array => {
@@ -103,7 +105,7 @@ export function pairing(onRecord: (record: TraceRecord) => void, remarks: Remark
     via: "contactless",
     command(bytes, place, at) {
       settle();
-      open = { place, command: bounded(bytes, place), at };
+      open = { place, via: self.via, command: bounded(bytes, place), at };
     },
     response(bytes, place, { at, took } = {}) {
       if (!open) return remarks.add(place, "a response without a command before it; it is left out");

@@ -125,7 +125,7 @@ function spyReader(exchanges: Pairing, remarks: Remarks): LogReader {
   };
 }
 
-const TELLS = /^ *(?:\(t\d+\) )?SCard[A-Z]\w+\s*[\r\n]+ *(?:\(t\d+\) )? i (?:hCard|hContext|dwScope)/m;
+const TELLS = /^ *(?:\(t\d+\) )?SCard[A-Z]\w+[ \t]*(?:\r\n?|\n) *(?:\(t\d+\) )? i (?:hCard|hContext|dwScope)/m;
 
 /** What pcsc-spy prints, with colours or without. */
 export const pcscSpy: ImportFormat = {

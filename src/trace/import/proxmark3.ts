@@ -143,7 +143,7 @@ function tableReader(onRecord: (record: TraceRecord) => void, remarks: Remarks):
   };
 }
 
-const ROW = /^(?:\[.\])?\s*\d+(?:\.\d+)?\s*\|\s*\d+(?:\.\d+)?\s*\|\s*(?:Rdr|Tag)\s*\|\s*[0-9a-f]{2}/im;
+const ROW = /^(?:\[.\])?[ \t]*\d+(?:\.\d+)?\s*\|\s*\d+(?:\.\d+)?\s*\|\s*(?:Rdr|Tag)\s*\|\s*[0-9a-f]{2}/im;
 
 /** What `trace list` of the Proxmark3 client prints. */
 export const proxmark3: ImportFormat = {

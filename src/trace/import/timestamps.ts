@@ -48,7 +48,7 @@ const SHAPES: readonly (readonly [shape: string, read: (groups: Groups) => Insta
 ];
 
 const READERS = SHAPES.map(([shape, read]) => ({
-  pattern: new RegExp(String.raw`^\s*[[(<]?\s*(?:${shape})\s*[\])]?(?=[\s:|-]|$)[\s:|-]?\s*`),
+  pattern: new RegExp(String.raw`^\s{0,20}[[(<]?\s{0,20}(?:${shape})\s{0,20}[\])]?(?=[\s:|-]|$)[\s:|-]?\s{0,20}`),
   read,
 }));
 
