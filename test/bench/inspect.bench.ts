@@ -1,6 +1,9 @@
 import { tlv } from "../../src/codec/tlv.js";
 import { decodeBytes } from "../../src/inspect/decode.js";
 import { concat, unhex } from "../../src/util/bytes.js";
+import { EXPLAIN_BARS, measureExplain } from "./measure-explain.js";
+import { measureImport } from "./measure-import.js";
+import { measureReport, REPORT_BARS } from "./measure-report.js";
 import { alternate, median } from "./measure.js";
 
 export const description = "what people read: objects with their names and meanings";
@@ -79,11 +82,19 @@ const MEASUREMENTS: readonly Measurement[] = [
   },
 ];
 
+/** Bars of the measurements that have a file of their own. */
+const IMPORT_BARS = [
+  { key: "importMillis", atMost: 4000 },
+  { key: "importMegabytes", atMost: 300 },
+] as const;
+
 export async function run({ seconds }: { seconds: number }) {
   const figures: Record<string, number> = {};
   for (const { key, prepare } of MEASUREMENTS) {
     const { once, amount } = prepare();
     figures[key] = median(alternate({ [key]: once }, seconds)[key]!) * amount;
   }
-  return { figures, bars: MEASUREMENTS.map(({ key, bar }) => ({ key, ...bar })) };
+  Object.assign(figures, await measureExplain(seconds), await measureImport(), await measureReport());
+  const bars = MEASUREMENTS.map(({ key, bar }) => ({ key, ...bar }));
+  return { figures, bars: [...bars, ...EXPLAIN_BARS, ...IMPORT_BARS, ...REPORT_BARS] };
 }
