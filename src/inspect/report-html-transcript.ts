@@ -14,15 +14,16 @@ const folded = (summary: string, inside: string): string => `<details><summary>$
 
 const bytes = (arrow: string, hex: string): string => `<p class="hex">${arrow} ${hex}</p>`;
 
-function node({ tag, name, value, meaning, cut, children }: TreeNode): string {
-  const parts = [
+function node({ tag, name, value, meaning, parts = [], cut, children = [] }: TreeNode): string {
+  const told = [
     `<span class="tag">${tag}</span>`,
     ...(name === undefined ? [] : [text(name)]),
     ...(value === undefined ? [] : [`<span class="soft">${value === "" ? "(empty)" : value}</span>`]),
     ...(meaning === undefined ? [] : [`<span class="meaning">${text(meaning)}</span>`]),
     ...(cut ? ['<span class="bad">cut off</span>'] : []),
   ];
-  return `<li>${parts.join(" ")}${children && children.length > 0 ? `<ul>${children.map(node).join("")}</ul>` : ""}</li>`;
+  const below = [...parts.map((says) => `<li class="meaning">${text(says)}</li>`), ...children.map(node)];
+  return `<li>${told.join(" ")}${below.length > 0 ? `<ul>${below.join("")}</ul>` : ""}</li>`;
 }
 
 const treeHtml = ({ nodes, problem, scope }: Tree): string =>

@@ -50,6 +50,13 @@ describe("a page about one tap", () => {
     expect(elementsOf(root, "svg")).toHaveLength(1);
   });
 
+  test("has a tree of each answer, with what the set bits say", () => {
+    // Byte 1 bit 7 of the AIP: SDA supported (EMV 4.3 Book 3 table 37).
+    const root = page(tap({ records: [apdu("80A8000002830000", "7704820240009000")] }));
+    const [tree] = elementsOf(root, "ul").filter(({ attributes }) => attributes["class"] === "tree");
+    expect(textOf(tree!)).toMatch(/^77 .*82 Application Interchange Profile 4000.*SDA supported/);
+  });
+
   test("needs nothing else", () => {
     const text = source(tap());
     checkAlone(text, readMarkup(text));
