@@ -60,25 +60,33 @@ function problemOf(bytes: Uint8Array): TapbenchError | undefined {
   }
 }
 
-/** What decides a tag's meaning besides itself; all objects in one template share theirs. */
+/** What decides a tag's meaning besides itself, and where its digits are; all objects in one template share theirs. */
 interface Place {
   readonly scope: string | undefined;
   readonly parent: number | undefined;
+  /** All the bytes that were read, in hex. */
+  readonly digits: string;
 }
 
-/** An object with a value. What it means is worked out when somebody asks: that costs several times what finding the object does. */
+/** An object with a value. Digits and meaning are made when somebody asks: they cost several times what finding the object does. */
 class Leaf implements TreeNode {
   readonly #place: Place;
+  readonly #at: number;
 
   constructor(
     readonly tag: string,
     readonly name: string | undefined,
     readonly length: number,
-    readonly value: string,
     readonly cut: true | undefined,
     place: Place,
+    at: number,
   ) {
     this.#place = place;
+    this.#at = at;
+  }
+
+  get value(): string {
+    return this.#place.digits.slice(this.#at, this.#at + this.length * 2);
   }
 
   /** Both of the following, in one go. */
@@ -120,11 +128,11 @@ interface Level {
 }
 
 function nodesOf(bytes: Uint8Array, scope: string | undefined): { nodes: TreeNode[]; whole: boolean } {
-  const top: Level = { nodes: [], place: { scope, parent: undefined } };
-  const levels = [top];
-  // Values are pieces of one string, and tags are few: a conversion each would be most of the work.
+  // Tags are few, and values pieces of one string: a conversion each would be most of the work.
   const digits = hex(bytes);
   const texts = new Map<number, string>();
+  const top: Level = { nodes: [], place: { scope, parent: undefined, digits } };
+  const levels = [top];
   let cutAny = false;
   const reached = scanTlv(
     bytes,
@@ -136,12 +144,11 @@ function nodesOf(bytes: Uint8Array, scope: string | undefined): { nodes: TreeNod
       const length = valueEnd - valueStart;
       cutAny ||= cut;
       if (isConstructed(tag)) {
-        const inside: Level = { nodes: [], place: { scope, parent: tag } };
+        const inside: Level = { nodes: [], place: { scope, parent: tag, digits } };
         nodes.push({ tag: text, name: row?.name, length, cut: cut || undefined, children: inside.nodes });
         levels[depth + 1] = inside;
       } else {
-        const value = digits.slice(valueStart * 2, valueEnd * 2);
-        nodes.push(new Leaf(text, row?.name, length, value, cut || undefined, place));
+        nodes.push(new Leaf(text, row?.name, length, cut || undefined, place, valueStart * 2));
       }
     },
     0,
@@ -153,10 +160,18 @@ function nodesOf(bytes: Uint8Array, scope: string | undefined): { nodes: TreeNod
 
 /** A value that came without its tag and length, as if it had had them: what a DOL asked for. */
 export const valueNode = (tag: number, value: Uint8Array, scope?: string, cut = false): TreeNode =>
-  new Leaf(tagHex(tag), tagRow(tag, scope)?.name, value.length, hex(value), cut || undefined, {
-    scope,
-    parent: undefined,
-  });
+  new Leaf(
+    tagHex(tag),
+    tagRow(tag, scope)?.name,
+    value.length,
+    cut || undefined,
+    {
+      scope,
+      parent: undefined,
+      digits: hex(value),
+    },
+    0,
+  );
 
 /** The tree as lines of text, two spaces a level. */
 export function renderTree(tree: Tree, paint: Paint = plain, indent = ""): string[] {
