@@ -27,7 +27,9 @@ async function load(): Promise<QuickAckSupport> {
     const { default: koffi } = (await import("koffi")) as { default: Koffi };
     setsockopt = koffi.load(null).func("int setsockopt(int, int, int, const void *, unsigned int)");
   } catch (error) {
-    return { lacks: `koffi cannot be loaded (${error instanceof Error ? error.message.split("\n")[0] : String(error)})` };
+    return {
+      lacks: `koffi cannot be loaded (${error instanceof Error ? error.message.split("\n")[0] : String(error)})`,
+    };
   }
   const on = Uint8Array.of(1, 0, 0, 0);
   const acknowledge: QuickAck = (socket) => {

@@ -31,6 +31,8 @@ export class VpcdSlot {
   #timer: NodeJS.Timeout | undefined;
   #notBefore = 0;
   #visible = false;
+  /** The connection that is open was told to close. */
+  #leaving = false;
   /** Runs when nothing is open any more. */
   #onIdle: (() => void) | undefined;
   #settleFirst: ((error?: Error) => void) | undefined;
@@ -84,7 +86,13 @@ export class VpcdSlot {
     this.#wanted = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#connection?.close();
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (!this.#connection) return;
+    this.#leaving = true;
+    this.#connection.close();
   }
 
   /** Takes the card out for good; resolves when its socket is closed. */
@@ -133,7 +141,7 @@ export class VpcdSlot {
     } finally {
       this.#connecting = false;
     }
-    if (!this.#wanted) this.#connection?.close();
+    if (!this.#wanted) this.#leave();
     if (!this.#connection) this.#schedule(AGAIN);
     this.#tellIdle();
   }
@@ -146,15 +154,17 @@ export class VpcdSlot {
 
   #closed(torn: boolean): void {
     const { card, events } = this.#options;
+    const leaving = this.#leaving;
+    this.#leaving = false;
     this.#connection = undefined;
     if (torn) this.#notBefore = performance.now() + AFTER_TORN;
     const lost = card.atr() === undefined;
     card.powerOff();
     if (this.#visible) {
       this.#visible = false;
-      events.gone(!this.#wanted ? "taken-out" : lost ? "card-lost" : "reader-gone");
+      events.gone(leaving ? "taken-out" : lost ? "card-lost" : "reader-gone");
     }
-    this.#schedule(AGAIN);
+    this.#schedule(leaving ? 0 : AGAIN);
     this.#tellIdle();
   }
 }

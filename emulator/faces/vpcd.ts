@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { encodeResponse, status } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
-import { MAX_BODY, vpcdFrame, vpcdMessage } from "../../src/protocols/vpcd/messages.js";
+import { HEADER_BYTES, MAX_BODY, vpcdFrame, vpcdMessage } from "../../src/protocols/vpcd/messages.js";
 import { EMPTY_STREAM, vpcdReceive } from "../../src/protocols/vpcd/stream.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import type { QuickAck } from "./quick-ack.js";
@@ -29,7 +29,7 @@ export interface VpcdOptions {
 }
 
 export interface VpcdEvents {
-  /** The driver has powered the card up and knows its ATR. Once a connection. */
+  /** pcscd knows the card and its ATR. Once a connection. */
   readonly visible: (atr: Uint8Array) => void;
   readonly exchanged: (command: Uint8Array, response: Uint8Array) => void;
   /** The watchdog answered, or something broke in the card. */
@@ -39,14 +39,16 @@ export interface VpcdEvents {
 }
 
 export interface VpcdConnection {
-  /** Takes the card out. */
+  /** Takes the card out. `closed` comes when the driver has noticed, at its next look. */
   close(): void;
 }
 
 /** A command APDU of four bytes asks for no data: its answer has two (ISO/IEC 7816-4 5.1, case 1). */
 const CASE_1 = 4;
-/** A removal so soon after a command may have crossed the next one. */
-const RECENTLY = 1000;
+/** pcscd finds a card with two looks at its ATR, powers it up and looks again. Once more without that: it has not noticed that a card was out. */
+const LOOKS_AT_KNOWN_CARD = 3;
+/** The driver looks every 400 ms; later than this nobody is there any more. */
+const LEAVES_WITHIN = 2000;
 
 /**
  * Puts a card into a slot of vpcd, the virtual reader of pcscd: connects, and answers until either side closes.
@@ -63,10 +65,13 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
   /** A command is with the card. */
   let busy = false;
   let poweredUp = false;
+  let looks = 0;
   let seen = false;
   /** The first byte of the answer has been sent. */
   let begun = false;
-  let lastCommand = -Infinity;
+  /** The card is being taken out: nothing is answered any more. */
+  let leaving: NodeJS.Timeout | undefined;
+  let torn = false;
 
   const answer = (response: Uint8Array): void => {
     const frame = vpcdFrame(response);
@@ -85,17 +90,18 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
     const atr = card.atr();
     if (!atr) return void socket.destroy();
     answer(atr);
-    if (!poweredUp || seen) return;
+    looks++;
+    if (seen || !(poweredUp || looks >= LOOKS_AT_KNOWN_CARD)) return;
     seen = true;
     events.visible(atr);
   }
 
   function responded(command: Uint8Array, response: Uint8Array | undefined): void {
     busy = false;
-    if (socket.destroyed) return;
+    if (leaving || socket.destroyed) return;
     if (!response) {
-      busy = true; // it stays unanswered
-      return void socket.destroy();
+      torn = true;
+      return void socket.destroy(); // pcscd hands on a response without a status word
     }
     const fits = response.length >= 2 && response.length <= (begun ? 0xff : MAX_BODY);
     const sent = fits ? response : NO_DIAGNOSIS;
@@ -104,12 +110,19 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
   }
 
   const broke = (command: Uint8Array, error: unknown): void => {
-    events.trouble("the card broke on a command, which was answered 6F00", error);
+    events.trouble("the card broke on a command, which was answered 6F00; it is taken out", error);
     responded(command, NO_DIAGNOSIS);
+    leave();
   };
 
+  function leave(): void {
+    if (leaving) return;
+    torn ||= busy;
+    leaving = setTimeout(() => socket.destroy(), LEAVES_WITHIN);
+    socket.end(); // we still hear what the driver says until it looks at an end of file: it may be in a command
+  }
+
   function command(apdu: Uint8Array): void {
-    lastCommand = performance.now();
     busy = true;
     let response: ReturnType<CardInReader["transmit"]>;
     try {
@@ -141,13 +154,14 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
   }
 
   function work(): void {
-    while (!busy && !socket.destroyed) {
+    while (!busy && !leaving && !socket.destroyed) {
       const body = waiting.shift();
       if (!body) return;
       const message = vpcdMessage(body);
       if (message.kind === "apdu") command(message.apdu);
       else if (message.kind === "atr") tellAtr();
-      else if (message.kind === "unknown") events.trouble("the driver sent a control that is not known; it was ignored");
+      else if (message.kind === "unknown")
+        events.trouble("the driver sent a control that is not known; it was ignored");
       else control(message.kind);
     }
   }
@@ -155,6 +169,10 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
   function take(piece: Buffer): void {
     const { stream: rest, bodies, awaited } = vpcdReceive(stream, piece);
     stream = rest;
+    if (leaving) {
+      torn ||= bodies.some(isCommand);
+      return;
+    }
     if (awaited !== undefined)
       if (quickAck) quickAck(socket);
       else if (awaited === CASE_1 && !busy && bodies.length === 0) {
@@ -180,13 +198,15 @@ export function openVpcd(options: VpcdOptions): Promise<VpcdConnection> {
         }
       });
       socket.on("close", () => {
-        const recently = performance.now() - lastCommand < RECENTLY;
-        events.closed(busy || recently || stream.length > 0);
+        clearTimeout(leaving);
+        events.closed(torn || busy || stream.wanted > CONTROL_FRAME);
       });
-      resolve({ close: () => void socket.destroy() });
+      resolve({ close: leave });
     });
   });
 }
 
+const isCommand = (body: Uint8Array): boolean => body.length > 1;
+const CONTROL_FRAME = HEADER_BYTES + 1;
 const NO_DIAGNOSIS = encodeResponse(status(SW.noDiagnosis));
 const FIRST_LENGTH_BYTE = Uint8Array.of(0);

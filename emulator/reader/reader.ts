@@ -132,11 +132,11 @@ export class ContactlessReader {
     }
   }
 
-  /** Faults of the air end the card's session; bugs go on up. */
+  /** The card's session is over. Faults of the air are expected; bugs go on up. */
   #fail(error: unknown): void {
+    this.#card = undefined;
     if (!isTapbenchError(error) || !error.code.startsWith("iso14443/")) throw error;
     this.#failure = error;
-    this.#card = undefined;
   }
 }
 

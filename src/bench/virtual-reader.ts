@@ -59,8 +59,15 @@ export async function showOnReader(
   if (!atr) throw reader.failure!;
 
   const support = await quickAckSupport();
-  const quickAck = "acknowledge" in support ? support.acknowledge : undefined;
-  const vpcd = new VpcdSlot({ host, port, card, quickAck, watchdog: WATCHDOG_MS, patience: PATIENCE_MS, events });
+  const vpcd = new VpcdSlot({
+    host,
+    port,
+    card,
+    quickAck: "lacks" in support ? undefined : support.acknowledge,
+    watchdog: WATCHDOG_MS,
+    patience: PATIENCE_MS,
+    events,
+  });
   await vpcd.open(options.signal);
   return {
     reader: `Virtual PCD 00 0${slot - 1}`,
@@ -82,7 +89,7 @@ export async function showOnReader(
 }
 
 /** The reader as the driver drives it: it asks for the ATR whether the card has power or not. */
-function cardIn(reader: ContactlessReader): CardInReader {
+export function cardIn(reader: ContactlessReader): CardInReader {
   let atr: Uint8Array | undefined;
   return {
     atr: () => atr,
@@ -90,8 +97,10 @@ function cardIn(reader: ContactlessReader): CardInReader {
     powerOff: () => reader.powerOff(),
     reset: () => void (atr = reader.reset()),
     transmit(apdu) {
+      const known = atr;
+      atr = undefined; // lost, or broken, unless there is a response
       const response = reader.transmit(apdu);
-      if (!response) atr = undefined;
+      if (response) atr = known;
       return response;
     },
   };

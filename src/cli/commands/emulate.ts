@@ -10,8 +10,9 @@ import type { Context } from "../context.js";
 import type { EmulateOptions } from "../emulate-options.js";
 import { cliError } from "../errors.js";
 import { EXIT, type ExitCode } from "../output.js";
-import { scheduleOf, type ScheduleStep } from "../schedule.js";
+import { scheduleOf } from "../schedule.js";
 import { emulationLog, type EmulationLog } from "./emulation-log.js";
+import { followSchedule, watchedPresence } from "./emulation-schedule.js";
 
 /** A trace keeps so many records: an emulation may run for days. */
 const MAX_RECORDS = 1_000_000;
@@ -40,12 +41,15 @@ export async function emulate(profile: string, options: EmulateOptions, context:
   const mask = liveMask(pansIn(memory.records));
   let exchanges = 0;
   let shown: ShownDevice | undefined;
+  const presence = watchedPresence();
   const events: ShowOptions["events"] = {
     visible: (atr) => {
       if (shown) log.tell("placed", { atr });
+      presence.tell(true);
     },
     gone: (why) => {
       if (shown) log.tell("removed", { why });
+      presence.tell(false);
     },
     exchanged: (command, response) => {
       exchanges++;
@@ -65,7 +69,13 @@ export async function emulate(profile: string, options: EmulateOptions, context:
       pan: provisioned.maskedPan,
       seed: bench.seed,
     });
-    await untilStopped(shown, schedule, log, context, options);
+    await untilStopped(
+      shown,
+      schedule && followSchedule.bind(undefined, schedule, shown, presence),
+      log,
+      context,
+      options,
+    );
   } catch (error) {
     if (!signal.aborted) throw error; // to be stopped is what was asked for
   } finally {
@@ -105,19 +115,12 @@ const CTRL_C = "\u0003";
 /** Follows the schedule and the keys until somebody asks it to stop. */
 async function untilStopped(
   shown: ShownDevice,
-  schedule: readonly ScheduleStep[] | undefined,
+  startSchedule: (() => () => void) | undefined,
   log: EmulationLog,
   { io }: Context,
   options: EmulateOptions,
 ): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const follow = (index: number): void => {
-    const step = schedule![index % schedule!.length]!;
-    if (step.placed) shown.place();
-    else shown.remove();
-    timer = setTimeout(() => follow(index + 1), step.millis);
-  };
-  let release = (): void => {};
+  const stops: (() => void)[] = [];
   try {
     await new Promise<void>((resolve) => {
       const keys: Readonly<Record<string, () => void>> = {
@@ -128,12 +131,12 @@ async function untilStopped(
       };
       if (io.signal.aborted) return resolve();
       io.signal.addEventListener("abort", () => resolve(), { once: true });
-      if (schedule) follow(0);
-      release = io.keys?.((key) => keys[key]?.(), options.jsonLines === true) ?? release;
+      if (startSchedule) stops.push(startSchedule());
+      const stopKeys = io.keys?.((key) => keys[key]?.(), options.jsonLines === true);
+      if (stopKeys) stops.push(stopKeys);
       log.hint("p places the device, r removes it, q quits");
     });
   } finally {
-    clearTimeout(timer);
-    release();
+    for (const stop of stops) stop();
   }
 }

@@ -18,7 +18,9 @@ export const MAX_BODY = 0xffff;
 
 /** What the reader says to the card. */
 export type VpcdMessage =
-  { readonly kind: Control } | { readonly kind: "apdu"; readonly apdu: Uint8Array } | { readonly kind: "unknown" };
+  | { readonly kind: Control }
+  | { readonly kind: "apdu"; readonly apdu: Uint8Array }
+  | { readonly kind: "unknown" };
 
 const CONTROL_OF = new Map<number, Control>(
   Object.entries(CONTROLS).map(([control, code]) => [code, control as Control]),

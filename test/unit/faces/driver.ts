@@ -9,6 +9,8 @@ export interface Accepted {
   read(count: number): Promise<string>;
   /** Bytes that have come and were not read. */
   readonly unread: number;
+  /** The card has said that it sends no more. */
+  readonly ended: Promise<void>;
   readonly closed: Promise<void>;
   hangUp(): void;
 }
@@ -20,11 +22,12 @@ export interface Driver {
   close(): Promise<void>;
 }
 
-export async function startDriver(port = 0): Promise<Driver> {
+/** `patient`: it notices only when told that a card has left, as vpcd notices at its next look. */
+export async function startDriver(port = 0, patient = false): Promise<Driver> {
   const arrived: Accepted[] = [];
   const waiting: ((accepted: Accepted) => void)[] = [];
   const sockets = new Set<Socket>();
-  const server: Server = createServer({ noDelay: true }, (socket) => {
+  const server: Server = createServer({ noDelay: true, allowHalfOpen: patient }, (socket) => {
     sockets.add(socket);
     const accepted = acceptedFrom(socket);
     const next = waiting.shift();
@@ -54,6 +57,7 @@ function acceptedFrom(socket: Socket): Accepted {
     wake();
   });
   socket.on("error", () => {}); // a reset counts as closed
+  const ended = new Promise<void>((resolve) => socket.once("end", resolve));
   const closed = new Promise<void>((resolve) =>
     socket.once("close", () => {
       gone = true;
@@ -75,7 +79,8 @@ function acceptedFrom(socket: Socket): Accepted {
     get unread() {
       return bytes.length;
     },
+    ended,
     closed,
-    hangUp: () => void socket.destroy(),
+    hangUp: () => void socket.destroySoon(),
   };
 }

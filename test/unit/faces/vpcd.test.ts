@@ -23,29 +23,32 @@ afterEach(async () => {
 });
 
 async function connected(card: Partial<CardInReader>, more: Partial<VpcdOptions> = {}): Promise<Accepted> {
-  closed = new Promise((resolve) => {
-    const events = {
-      visible: (atr: Uint8Array) => void log.push(`visible ${hex(atr)}`),
-      exchanged: (command: Uint8Array, response: Uint8Array) => void log.push(`${hex(command)} ${hex(response)}`),
-      trouble: (says: string) => void log.push(`trouble: ${says}`),
-      closed: resolve,
-    };
-    void openVpcd({
-      host: "127.0.0.1",
-      port: driver.port,
-      watchdog: 10_000,
-      events,
-      card: {
-        atr: () => unhex(ATR),
-        powerOn: () => void log.push("on"),
-        powerOff: () => void log.push("off"),
-        reset: () => void log.push("reset"),
-        transmit: () => unhex("9000"),
-        ...card,
-      },
-      ...more,
-    }).then((opened) => (connection = opened));
+  const opening = new Promise<VpcdConnection>((opened) => {
+    closed = new Promise((resolve) => {
+      const events = {
+        visible: (atr: Uint8Array) => void log.push(`visible ${hex(atr)}`),
+        exchanged: (command: Uint8Array, response: Uint8Array) => void log.push(`${hex(command)} ${hex(response)}`),
+        trouble: (says: string) => void log.push(`trouble: ${says}`),
+        closed: resolve,
+      };
+      void openVpcd({
+        host: "127.0.0.1",
+        port: driver.port,
+        watchdog: 10_000,
+        events,
+        card: {
+          atr: () => unhex(ATR),
+          powerOn: () => void log.push("on"),
+          powerOff: () => void log.push("off"),
+          reset: () => void log.push("reset"),
+          transmit: () => unhex("9000"),
+          ...card,
+        },
+        ...more,
+      }).then(opened);
+    });
   });
+  connection = await opening;
   return driver.accept();
 }
 
@@ -66,14 +69,17 @@ test("what pcscd sends when it finds a card, in its own segments (captured from 
   expect(await pcscd.read(ATR_BYTES)).toBe(ATR_FRAME);
   pcscd.send("000102000104");
   expect(await pcscd.read(ATR_BYTES)).toBe(ATR_FRAME);
-  expect(log).toEqual([
-    "on",
-    `visible ${ATR}`,
-    "00A404000E325041592E5359532E444446303100 6A82",
-    "off",
-    "reset",
-  ]);
+  expect(log).toEqual(["on", `visible ${ATR}`, "00A404000E325041592E5359532E444446303100 6A82", "off", "reset"]);
   expect(pcscd.unread).toBe(0);
+});
+
+test("a card is seen at the third look without power: pcscd has missed that the one before was taken out", async () => {
+  const pcscd = await connected({});
+  for (const seen of [[], [], [`visible ${ATR}`], [`visible ${ATR}`]]) {
+    pcscd.send("000104");
+    await pcscd.read(ATR_BYTES);
+    expect(log).toEqual(seen);
+  }
 });
 
 test("commands that come together are answered in order", async () => {
@@ -137,19 +143,24 @@ describe("pcscd is never left without a status word", () => {
     expect(await pcscd.read(4)).toBe("00026F00");
   });
 
-  test("where the card breaks, at once or later", async () => {
-    const broken: CardInReader["transmit"][] = [
+  test.each<[string, CardInReader["transmit"]]>([
+    [
+      "at once",
       () => {
         throw new TypeError("x");
       },
-      () => Promise.reject(new TypeError("y")),
-    ];
-    const pcscd = await connected({ transmit: (apdu) => broken[apdu[0]!]!(apdu) });
-    pcscd.send("00020000");
+    ],
+    ["later", () => Promise.reject(new TypeError("y"))],
+  ])("where the card breaks %s; then it is taken out", async (_, transmit) => {
+    const pcscd = await connected({ transmit });
+    pcscd.send("0002AABB");
     expect(await pcscd.read(4)).toBe("00026F00");
-    pcscd.send("00020100");
-    expect(await pcscd.read(4)).toBe("00026F00");
-    expect(log.filter((line) => line.startsWith("trouble"))).toHaveLength(2);
+    await pcscd.closed;
+    expect(log).toEqual([
+      "trouble: the card broke on a command, which was answered 6F00; it is taken out",
+      "AABB 6F00",
+    ]);
+    expect(await closed).toBe(false);
   });
 
   test("where it does not answer: the watchdog does, once, and the late answer is dropped", async () => {
@@ -193,28 +204,6 @@ describe("the end", () => {
     expect(await closed).toBe(false);
   });
 
-  test("taken out between commands: not torn; in the middle of one, or right after one: torn", async () => {
-    let pcscd = await connected({});
-    pcscd.send("000104");
-    await pcscd.read(ATR_BYTES);
-    connection!.close();
-    expect(await closed).toBe(false);
-
-    pcscd = await connected({});
-    pcscd.send("000104");
-    await pcscd.read(ATR_BYTES);
-    pcscd.send("000104001400A4"); // its end does not come
-    await pcscd.read(ATR_BYTES);
-    connection!.close();
-    expect(await closed).toBe(true);
-
-    pcscd = await connected({});
-    pcscd.send("0002AABB");
-    await pcscd.read(4);
-    connection!.close();
-    expect(await closed).toBe(true);
-  });
-
   test("the driver hangs up", async () => {
     const pcscd = await connected({});
     pcscd.hangUp();
@@ -227,5 +216,61 @@ describe("the end", () => {
     await pcscd.closed;
     await closed;
     expect(log).toEqual([expect.stringContaining("is this the port of the vpcd driver?")]);
+  });
+});
+
+describe("taken out", () => {
+  beforeEach(async () => {
+    await driver.close();
+    driver = await startDriver(0, true);
+  });
+
+  test("between commands: closed once the driver has looked, and not torn", async () => {
+    const pcscd = await connected({});
+    pcscd.send("000104");
+    await pcscd.read(ATR_BYTES);
+    connection!.close();
+    connection!.close();
+    await pcscd.ended;
+    pcscd.send("0001040001"); // it has not noticed yet, and is cut off in its next look; nobody answers
+    pcscd.hangUp();
+    expect(await closed).toBe(false);
+    expect(pcscd.unread).toBe(0);
+  });
+
+  test.each([
+    ["whose length has come", "0014"],
+    ["that has come in part", "001400A4"],
+    ["that has come", "000500A4040000"],
+  ])("in the middle of a command %s: torn", async (_, bytes) => {
+    const pcscd = await connected({});
+    pcscd.send("000104");
+    await pcscd.read(ATR_BYTES);
+    connection!.close();
+    await pcscd.ended;
+    pcscd.send(bytes);
+    pcscd.hangUp();
+    expect(await closed).toBe(true);
+    expect(pcscd.unread).toBe(0);
+  });
+
+  test("while the card works: torn, and its answer is dropped", async () => {
+    let answer = (_: Uint8Array): void => {};
+    const pcscd = await connected({ transmit: () => new Promise((resolve) => (answer = resolve)) });
+    pcscd.send("0001040002AABB");
+    await pcscd.read(ATR_BYTES);
+    connection!.close();
+    answer(unhex("9000"));
+    await pcscd.ended;
+    pcscd.hangUp();
+    expect(await closed).toBe(true);
+    expect(pcscd.unread).toBe(0);
+  });
+
+  test("a driver that does not look is left", async () => {
+    const pcscd = await connected({});
+    connection!.close();
+    await pcscd.ended;
+    expect(await closed).toBe(false);
   });
 });

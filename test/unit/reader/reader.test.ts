@@ -165,17 +165,23 @@ describe("lost during a command", () => {
     other.powerOn();
     other.transmit(unhex(SELECT_ECHO));
     expect(() => other.transmit(unhex("80160000"))).toThrow(TypeError);
+    expect(other.transmit(unhex(SELECT_ECHO))).toBeUndefined();
+    expect(other.powerOn()).toBeDefined();
+    expect(hex(other.transmit(unhex(SELECT_ECHO))!)).toBe("9000");
   });
 });
 
-test.each([0, 253, 254, 255, 4094, 64_998, 65_533, 65_535])("an answer of %i bytes and a status word", async (length) => {
-  const { reader: other } = await echoOnReader();
-  other.place();
-  other.powerOn();
-  other.transmit(unhex(SELECT_ECHO));
-  const p1p2 = length.toString(16).padStart(4, "0");
-  const response = other.transmit(unhex(`8010${p1p2}000000`))!;
-  expect(response.length).toBe(length + 2);
-  expect(response.subarray(0, length).every((byte, i) => byte === i % 256)).toBe(true);
-  expect(hex(response.subarray(length))).toBe("9000");
-});
+test.each([0, 253, 254, 255, 4094, 64_998, 65_533, 65_535])(
+  "an answer of %i bytes and a status word",
+  async (length) => {
+    const { reader: other } = await echoOnReader();
+    other.place();
+    other.powerOn();
+    other.transmit(unhex(SELECT_ECHO));
+    const p1p2 = length.toString(16).padStart(4, "0");
+    const response = other.transmit(unhex(`8010${p1p2}000000`))!;
+    expect(response.length).toBe(length + 2);
+    expect(response.subarray(0, length).every((byte, i) => byte === i % 256)).toBe(true);
+    expect(hex(response.subarray(length))).toBe("9000");
+  },
+);

@@ -9,11 +9,20 @@ const POWER_ON = "000101";
 const RESET = "000102";
 const GET_ATR = "000104";
 /** What pcscd 1.9.9 with vpcd 3.3 sent, as its segments came: a card is found, powered up, asked by opensc-tool, and powered down. */
-const CAPTURED = ["0001", "04", "0001", "04", "0001", "01000104"].concat(
-  ["0014", "00A404000E325041592E5359532E444446303100", "0001", "04", "0001", "00000104"],
-);
+const CAPTURED = ["0001", "04", "0001", "04", "0001", "01000104"].concat([
+  "0014",
+  "00A404000E325041592E5359532E444446303100",
+  "0001",
+  "04",
+  "0001",
+  "00000104",
+]);
 
-function feed(pieces: readonly Uint8Array[]): { bodies: string[]; stream: VpcdStream; awaited: (number | undefined)[] } {
+function feed(pieces: readonly Uint8Array[]): {
+  bodies: string[];
+  stream: VpcdStream;
+  awaited: (number | undefined)[];
+} {
   const bodies: string[] = [];
   const awaited: (number | undefined)[] = [];
   let stream = EMPTY_STREAM;
@@ -51,7 +60,9 @@ describe("messages", () => {
 
   test("an answer without bytes, or of more than the length can say, is none", () => {
     expect(() => vpcdFrame(new Uint8Array(0))).toThrow(expect.objectContaining({ code: "vpcd/empty" }) as Error);
-    expect(() => vpcdFrame(new Uint8Array(65_536))).toThrow(expect.objectContaining({ code: "vpcd/too-long" }) as Error);
+    expect(() => vpcdFrame(new Uint8Array(65_536))).toThrow(
+      expect.objectContaining({ code: "vpcd/too-long" }) as Error,
+    );
   });
 });
 
