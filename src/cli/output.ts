@@ -112,10 +112,14 @@ export function asTapbenchError(error: unknown): TapbenchError {
   );
 }
 
+/** Whether a command was asked to print for programs: by `--json`, by `--json-lines`, or not at all. */
+export type JsonForm = boolean | "lines";
+
 /** The one place that prints errors. Returns the exit code. */
-export function reportError(io: Io, json: boolean, thrown: unknown): ExitCode {
+export function reportError(io: Io, json: JsonForm, thrown: unknown): ExitCode {
   const error = asTapbenchError(thrown);
-  if (json) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
+  if (json === true) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
+  else if (json === "lines") io.stdout.write(`${toJson({ event: "error", error: errorDocument(error) })}\n`);
   else io.stderr.write(`tapbench: ${error.message} [${error.code}]\n`);
   if ((io.env["TAPBENCH_DEBUG"] ?? "") !== "") io.stderr.write(`${stackOf(error)}\n`);
   return exitCodeOf(error);

@@ -6,7 +6,6 @@ import type { Child, Pcscd } from "./pcscd.js";
 export const PYTHON = "/usr/bin/python3";
 const CLIENT = fileURLToPath(new URL("../integration/pcsc/client.py", import.meta.url));
 export const READER = "Virtual PCD 00 00";
-export const SECOND_READER = "Virtual PCD 00 01";
 
 type Answer = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,3 @@
-import type { ProvisionReport } from "../../bench/bench.js";
 import type { ShownDevice, ShowOptions } from "../../bench/virtual-reader.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash } from "../../trace/header.js";
@@ -27,15 +26,17 @@ export async function emulate(profile: string, options: EmulateOptions, context:
   const schedule = options.schedule === undefined ? undefined : scheduleOf(options.schedule);
 
   const memory = memoryTrace();
-  let provisioned: ProvisionReport | undefined;
+  /** What personalisation says is kept until the account is known: its digits are what masking looks for. */
+  let provisioning = true;
   const tracer: Tracer = {
     record(record) {
-      if (!provisioned || (options.trace !== undefined && memory.records.length < MAX_RECORDS)) memory.record(record);
+      if (provisioning || (options.trace !== undefined && memory.records.length < MAX_RECORDS)) memory.record(record);
     },
   };
   const bench = await context.openBench({ tracer, ...(options.seed !== undefined && { seed: options.seed }) });
   const device = await bench.open(`emu:${encodeURIComponent(profile)}`);
-  provisioned = await bench.provision(device, options.card);
+  const provisioned = await bench.provision(device, options.card);
+  provisioning = false;
 
   const log = emulationLog(context.io, options.jsonLines === true);
   const mask = liveMask(pansIn(memory.records));

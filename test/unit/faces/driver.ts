@@ -81,6 +81,6 @@ function acceptedFrom(socket: Socket): Accepted {
     },
     ended,
     closed,
-    hangUp: () => void socket.destroySoon(),
+    hangUp: () => socket.destroySoon(),
   };
 }
