@@ -19,6 +19,7 @@ import { equalBytes } from "../util/bytes.js";
 import { tapEmulated, type TapReport } from "./emulated-tap.js";
 import { benchError } from "./errors.js";
 import { openSpec, type Opener } from "./spec.js";
+import { showOnReader, type ShowOptions, type ShownDevice } from "./virtual-reader.js";
 
 /** The date of a run that names none: runs repeat, so it is not today. */
 export const DEFAULT_DATE = new Date("2026-06-15T10:00:00Z");
@@ -78,6 +79,8 @@ export interface Bench {
   tap(device: BenchDevice, request: TapRequest): Promise<TapReport>;
   /** The same without loading anything: for doing it very often. */
   prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport>;
+  /** Shows the device to other programs, in the virtual reader of pcscd. @throws `emulator/no-reader-driver`, `emulator/slot-taken` */
+  show(device: BenchDevice, options: ShowOptions): Promise<ShownDevice>;
   /** All that a run depends on, for the trace's header. */
   configuration(): {
     readonly seed: string;
@@ -217,6 +220,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     },
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
+    show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
   };
 }

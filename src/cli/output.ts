@@ -9,7 +9,9 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is piped in, for the argument `-`. */
   stdin(): AsyncIterable<Uint8Array>;
-  /** Aborted by Ctrl-C. */
+  /** Single keys from a terminal, and with `piped` from anything else on standard input, too; returns how to stop. */
+  readonly keys?: (take: (key: string) => void, piped: boolean) => () => void;
+  /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
 
