@@ -5,7 +5,9 @@ export interface CardWire {
   /** What people call it: the reader's name. */
   readonly name: string;
   /** Undefined while the reader is away. */
-  readonly state: { readonly present: boolean; readonly mute: boolean; readonly atr?: Uint8Array | undefined } | undefined;
+  readonly state:
+    | { readonly present: boolean; readonly mute: boolean; readonly atr?: Uint8Array | undefined }
+    | undefined;
   /** Waits for a card and powers it up. Returns the ATR. */
   readonly connect: (patience: Patience) => Promise<Uint8Array>;
   /** Power off and on. Returns the ATR. */

@@ -85,7 +85,10 @@ export function receipt(
   return { ...made, text: lines(profile, transaction, made) };
 }
 
-function finalOutcome(outcome: KernelOutcome, issuer: AuthorisationResponse | typeof NO_ISSUER | undefined): FinalOutcome {
+function finalOutcome(
+  outcome: KernelOutcome,
+  issuer: AuthorisationResponse | typeof NO_ISSUER | undefined,
+): FinalOutcome {
   switch (outcome.kind) {
     case "approved":
       return issuer === NO_ISSUER ? "offline-agreed" : "approved";

@@ -45,10 +45,14 @@ export function historicalOfAtr(atr: Uint8Array): Uint8Array {
   }
   const { format, historical, check } = value;
   if (format.interfaces !== INTERFACES_TD1 || format.historical !== historical.length || check !== checkByte(atr))
-    throw pcscError("bad-atr", "the ATR's count of historical bytes or its check byte is wrong; the reader is at fault", {
-      says: format.historical,
-      has: historical.length,
-    });
+    throw pcscError(
+      "bad-atr",
+      "the ATR's count of historical bytes or its check byte is wrong; the reader is at fault",
+      {
+        says: format.historical,
+        has: historical.length,
+      },
+    );
   return historical;
 }
 

@@ -18,7 +18,13 @@ export interface HelperFrame {
 export type Ask =
   | { readonly do: "connect"; readonly reader: number; readonly share: Sharing }
   | { readonly do: "disconnect"; readonly reader: number; readonly leaving: Leaving }
-  | { readonly do: "control"; readonly reader: number; readonly code: number; readonly data: string; readonly room: number };
+  | {
+      readonly do: "control";
+      readonly reader: number;
+      readonly code: number;
+      readonly data: string;
+      readonly room: number;
+    };
 
 /** What the helper tells by itself. Readers are numbered in the order in which they were seen. */
 export type HelperEvent =

@@ -85,7 +85,8 @@ export const nativePcsc = (): PcscDriver => ({
       };
 
       const client: PcscClient = {
-        connect: async (reader, share) => void (await ask(reader, (number) => ({ do: "connect", reader: number, share }))),
+        connect: async (reader, share) =>
+          void (await ask(reader, (number) => ({ do: "connect", reader: number, share }))),
         disconnect: async (reader, leaving) =>
           void (await ask(reader, (number) => ({ do: "disconnect", reader: number, leaving }))),
         control: (reader, code, data, room) =>
@@ -170,4 +171,6 @@ const noService = (why: string): TapbenchError =>
   );
 
 const serviceLost = (why: string): TapbenchError =>
-  transportError("service-lost", `the PC/SC service went away (${why}); start it again and repeat the command`, { why });
+  transportError("service-lost", `the PC/SC service went away (${why}); start it again and repeat the command`, {
+    why,
+  });

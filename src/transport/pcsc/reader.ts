@@ -114,9 +114,13 @@ export class PcscReader {
    */
   async transmit(apdu: Uint8Array, patience: Patience): Promise<Uint8Array> {
     if (apdu.length > MAX_COMMAND)
-      throw transportError("too-long", `a command of ${apdu.length} bytes; ${MAX_COMMAND} are the most that PC/SC takes`, {
-        length: apdu.length,
-      });
+      throw transportError(
+        "too-long",
+        `a command of ${apdu.length} bytes; ${MAX_COMMAND} are the most that PC/SC takes`,
+        {
+          length: apdu.length,
+        },
+      );
     const room = isExtended(apdu) ? EXTENDED_ROOM : SHORT_ROOM;
     return this.#talk(patience, (client) => client.transmit(this.name, apdu, room));
   }
@@ -177,9 +181,13 @@ export class PcscReader {
   }
 
   #late(): TapbenchError {
-    return transportError("time-out", `${this.name} gave no answer in time; take the card off, put it back and try again`, {
-      reader: this.name,
-    });
+    return transportError(
+      "time-out",
+      `${this.name} gave no answer in time; take the card off, put it back and try again`,
+      {
+        reader: this.name,
+      },
+    );
   }
 }
 

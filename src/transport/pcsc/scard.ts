@@ -30,10 +30,12 @@ const CODES: ReadonlyMap<number, Row> = new Map<number, Row>([
 /** A failed call's error. `code` 0: the binding did not say. */
 export function scardError(call: string, code: number, reader: string | undefined, says = ""): TapbenchError {
   const scard = code.toString(16).toUpperCase().padStart(8, "0");
-  const [name, sentence] = CODES.get(code) ?? ([
-    "failed",
-    `${call} failed${code === 0 ? `: ${says}` : ` with ${scard}`}; take the card off, put it back and try again`,
-  ] as const);
+  const [name, sentence] =
+    CODES.get(code) ??
+    ([
+      "failed",
+      `${call} failed${code === 0 ? `: ${says}` : ` with ${scard}`}; take the card off, put it back and try again`,
+    ] as const);
   const where = reader === undefined ? "" : `${reader}: `;
   return transportError(name, where + sentence, { call, scard, ...(reader !== undefined && { reader }) });
 }

@@ -20,9 +20,13 @@ export async function chooseReader(session: PcscSession, choice: ReaderChoice, p
   const withCard = (): string | undefined =>
     session.readers.find(({ name, state }) => state.present && fitting(session, choice).includes(name))?.name;
   return session.until(withCard, patience, () =>
-    transportError("no-card", `there is no card on any reader (${[only, ...more].join(", ")}); put one on one of them`, {
-      readers: [only, ...more],
-    }),
+    transportError(
+      "no-card",
+      `there is no card on any reader (${[only, ...more].join(", ")}); put one on one of them`,
+      {
+        readers: [only, ...more],
+      },
+    ),
   );
 }
 
@@ -37,7 +41,9 @@ function fitting(session: PcscSession, { wanted, aside }: ReaderChoice): readonl
   const tapped = fit.filter((name) => !aside(name));
   const found = tapped.length > 0 ? tapped : fit;
   if (found.length === 0)
-    throw transportError("no-reader", `no reader is called '${wanted}'; there are: ${names.join(", ")}`, { readers: names });
+    throw transportError("no-reader", `no reader is called '${wanted}'; there are: ${names.join(", ")}`, {
+      readers: names,
+    });
   if (wanted !== "" && found.length > 1)
     throw transportError("ambiguous-reader", `'${wanted}' fits ${found.join(" and ")}; write more of the name`, {
       readers: found,

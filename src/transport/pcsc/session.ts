@@ -46,6 +46,11 @@ export class PcscSession {
     });
   }
 
+  /** There is a client. */
+  get connected(): boolean {
+    return this.#client !== undefined;
+  }
+
   stateOf(reader: string): ReaderState | undefined {
     return this.#names.includes(reader) ? this.#states.get(reader) : undefined;
   }
@@ -208,7 +213,11 @@ export class PcscSession {
 }
 
 const silent = (): TapbenchError =>
-  transportError("no-service", "the PC/SC service does not answer; is it stuck? Restart it (pcscd) and repeat the command", {});
+  transportError(
+    "no-service",
+    "the PC/SC service does not answer; is it stuck? Restart it (pcscd) and repeat the command",
+    {},
+  );
 
 const AWAY: ReadonlySet<string> = new Set(["transport/no-service", "transport/service-lost"]);
 const isAway = (error: unknown): error is TapbenchError => AWAY.has((error as TapbenchError).code);
