@@ -25,6 +25,7 @@ export class PcscSession {
   readonly #driver: PcscDriver;
   #client: PcscClient | undefined;
   #opening: Promise<PcscClient> | undefined;
+  #there = false;
   #names: readonly string[] = [];
   readonly #states = new Map<string, ReaderState>();
   readonly #watchers = new Set<() => void>();
@@ -46,9 +47,9 @@ export class PcscSession {
     });
   }
 
-  /** There is a client. */
+  /** The service is there: it has listed its readers, be it none. */
   get connected(): boolean {
-    return this.#client !== undefined;
+    return this.#there;
   }
 
   stateOf(reader: string): ReaderState | undefined {
@@ -127,6 +128,7 @@ export class PcscSession {
   #drop(): PcscClient | undefined {
     const client = this.#client;
     this.#client = undefined;
+    this.#there = false;
     this.#names = [];
     this.#states.clear();
     this.generation++;
@@ -181,6 +183,7 @@ export class PcscSession {
     return {
       readers: (names) =>
         current(() => {
+          this.#there = true;
           this.#names = names;
           for (const name of this.#states.keys()) if (!names.includes(name)) this.#states.delete(name);
         }),
