@@ -74,8 +74,11 @@ export class ContactlessReader {
 
   /** Field on, and the card activated unless it is already. Returns its ATR; undefined: no card, or none that can be activated. */
   powerOn(): Uint8Array | undefined {
-    this.air.powerOn();
-    if (!this.#card) this.#activate();
+    if (!this.#card) {
+      if (this.air.fieldOn) this.#interruptField(); // a card whose session broke off would not answer
+      this.air.powerOn();
+      this.#activate();
+    }
     return this.#card && contactlessAtr(this.#card.parameters.historical);
   }
 
@@ -87,8 +90,7 @@ export class ContactlessReader {
 
   /** Field off and on. Returns as `powerOn` does. */
   reset(): Uint8Array | undefined {
-    this.powerOff();
-    this.#sim.runUntil(this.#sim.now + RESET_TIME);
+    this.#interruptField();
     return this.powerOn();
   }
 
@@ -114,6 +116,11 @@ export class ContactlessReader {
       this.#fail(error);
       return undefined;
     }
+  }
+
+  #interruptField(): void {
+    this.powerOff();
+    this.#sim.runUntil(this.#sim.now + RESET_TIME);
   }
 
   #activate(): void {

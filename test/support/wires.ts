@@ -1,3 +1,5 @@
+import { lacksPcscd } from "./pcscd.js";
+
 /** Something outside the checkout that tests drive or read. */
 export interface WireRow {
   readonly name: string;
@@ -8,7 +10,14 @@ export interface WireRow {
 }
 
 /** The wires that tests can drive. */
-export const wires: readonly WireRow[] = [{ name: "emu", probe: () => undefined, install: "npm ci" }];
+export const wires: readonly WireRow[] = [
+  { name: "emu", probe: () => undefined, install: "npm ci" },
+  {
+    name: "pcsc",
+    probe: lacksPcscd,
+    install: "apt-get install pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard iproute2",
+  },
+];
 
 export interface Survey {
   /** A line for each row that is missing and not required. */

@@ -1,16 +1,22 @@
-import { concat } from "../../util/bytes.js";
+import { roomFor } from "../../util/bytes.js";
 import { vpcdError } from "./errors.js";
 import { HEADER_BYTES } from "./messages.js";
 
 /** Bytes that have come and make no whole message yet; a value. At most a header and 65,535 bytes. */
 export interface VpcdStream {
-  readonly parts: readonly Uint8Array[];
+  /** The latest piece, and what came before it: nothing is copied before a message is whole. */
+  readonly tail: Tail | undefined;
   readonly length: number;
   /** With fewer bytes there is nothing new to see. */
   readonly wanted: number;
 }
 
-export const EMPTY_STREAM: VpcdStream = { parts: [], length: 0, wanted: HEADER_BYTES };
+interface Tail {
+  readonly piece: Uint8Array;
+  readonly before: Tail | undefined;
+}
+
+export const EMPTY_STREAM: VpcdStream = { tail: undefined, length: 0, wanted: HEADER_BYTES };
 
 export interface VpcdReceived {
   readonly stream: VpcdStream;
@@ -22,10 +28,11 @@ export interface VpcdReceived {
 
 /** Takes a piece of the stream, cut anywhere. @throws `vpcd/empty` for a message without bytes */
 export function vpcdReceive(before: VpcdStream, piece: Uint8Array): VpcdReceived {
+  if (piece.length === 0) return { stream: before, bodies: [] };
   const length = before.length + piece.length;
-  const parts = before.length === 0 ? [piece] : [...before.parts, piece];
-  if (length < before.wanted) return { stream: { parts, length, wanted: before.wanted }, bodies: [] };
-  const bytes = parts.length === 1 ? piece : concat(...parts);
+  const tail = { piece, before: before.tail };
+  if (length < before.wanted) return { stream: { tail, length, wanted: before.wanted }, bodies: [] };
+  const bytes = joined(tail, length);
 
   const bodies: Uint8Array[] = [];
   let wanted: number = HEADER_BYTES;
@@ -42,6 +49,15 @@ export function vpcdReceive(before: VpcdStream, piece: Uint8Array): VpcdReceived
     at = end;
   }
   const rest = bytes.subarray(at);
-  const stream = rest.length === 0 ? EMPTY_STREAM : { parts: [rest], length: rest.length, wanted };
+  if (rest.length === 0) return { stream: EMPTY_STREAM, bodies };
+  const stream = { tail: { piece: rest, before: undefined }, length: rest.length, wanted };
   return { stream, bodies, ...(rest.length === HEADER_BYTES && { awaited: wanted - HEADER_BYTES }) };
+}
+
+function joined(last: Tail, length: number): Uint8Array {
+  if (!last.before) return last.piece;
+  const bytes = roomFor(length);
+  let end = length;
+  for (let tail: Tail | undefined = last; tail; tail = tail.before) bytes.set(tail.piece, (end -= tail.piece.length));
+  return bytes;
 }
