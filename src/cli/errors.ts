@@ -16,4 +16,5 @@ export const cliError = errorTable("cli", [
   "too-large",
   "interrupted",
   "internal",
+  "not-confirmed",
 ]);

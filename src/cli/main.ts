@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import process from "node:process";
+import { isatty } from "node:tty";
 import type { Io, Sink } from "./output.js";
 import { run } from "./run.js";
 
@@ -30,6 +31,17 @@ function sink(open: () => NodeJS.WriteStream): Sink {
   };
 }
 
+/** One question on standard error, one line from the terminal. */
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question, { signal: interrupt.signal });
+  } finally {
+    lines.close();
+  }
+}
+
 const interrupt = new AbortController();
 let interrupted = 0;
 // Once: a second Ctrl-C ends the process at once.
@@ -47,6 +59,7 @@ const io: Io = {
     interrupt.signal.addEventListener("abort", () => process.stdin.destroy(new Error("interrupted")));
     return process.stdin;
   },
+  ask: isatty(0) ? ask : undefined,
   keys(take, piped) {
     const { stdin } = process;
     if (!stdin.isTTY && !piped) return () => {};

@@ -11,6 +11,8 @@ export interface Io {
   stdin(): AsyncIterable<Uint8Array>;
   /** Single keys from a terminal, and with `piped` from anything else on standard input, too; returns how to stop. */
   readonly keys?: (take: (key: string) => void, piped: boolean) => () => void;
+  /** Asks at the terminal, a line; undefined where standard input is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }

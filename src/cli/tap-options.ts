@@ -12,6 +12,8 @@ export interface TapOptions {
   readonly trace: string;
   readonly revealTestData?: boolean;
   readonly json?: boolean;
+  /** Do not ask before a card on a reader is tapped. */
+  readonly yes?: boolean;
 }
 
 /** What an emulated tap does when nothing else is said. */

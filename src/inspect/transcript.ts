@@ -2,7 +2,7 @@ import { swHex } from "../protocols/iso7816/status.js";
 import type { TraceHeader } from "../trace/header.js";
 import { hex } from "../util/bytes.js";
 import { formatNanos, type Nanos } from "../util/time.js";
-import type { ApduRecord, TraceRecord } from "../util/tracer.js";
+import type { ApduRecord, FrameRecord, TraceRecord } from "../util/tracer.js";
 import { commandName, responseName } from "./apdu-text.js";
 import { frameNamer } from "./frame-text.js";
 import type { Exchange } from "./exchanges.js";
@@ -10,13 +10,13 @@ import { plain, type Paint } from "./paint.js";
 import { kernelOfAid } from "./scope.js";
 import { renderTree, tlvTree, type Tree } from "./tree.js";
 
-/** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on. */
+/** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on, absent where none were recorded. */
 export type TranscriptEntry =
-  | { readonly kind: "field"; readonly at: Nanos; readonly on: boolean }
+  | { readonly kind: "field"; readonly at?: Nanos; readonly on: boolean }
   | {
       readonly kind: "frame";
-      readonly at: Nanos;
-      readonly took: Nanos;
+      readonly at?: Nanos;
+      readonly took?: Nanos;
       readonly from: "pcd" | "picc";
       readonly name: string;
       readonly bytes: string;
@@ -24,7 +24,6 @@ export type TranscriptEntry =
     }
   | {
       readonly kind: "exchange";
-      /** Absent where only the bytes were recorded. */
       readonly at?: Nanos;
       readonly took?: Nanos;
       readonly compute?: Nanos;
@@ -36,7 +35,7 @@ export type TranscriptEntry =
     }
   | {
       readonly kind: "rule";
-      readonly at: Nanos;
+      readonly at?: Nanos;
       readonly layer: string;
       readonly rule: string;
       readonly says: string;
@@ -76,20 +75,22 @@ function exchangeEntry({ command, response }: Exchange, scope: Scope): Extract<T
 /** Templates of payment cards; what starts otherwise (keys, random numbers) is shown as bytes. */
 const looksLikeTlv = (data: Uint8Array): boolean => [0x61, 0x6f, 0x70, 0x77, 0x80, 0x9f, 0x5f].includes(data[0]!);
 
-/** Exchanges without times: a tap that another tool recorded. */
-export function transcribeExchanges(exchanges: Iterable<Exchange>): TranscriptEntry[] {
-  const scope = new Scope();
-  return [...exchanges].map((exchange) => exchangeEntry(exchange, scope));
+export interface TranscribeOptions {
+  /** List the frames inside exchanges, not only their number. */
+  readonly frames?: boolean;
+  /** Times were recorded. Default true. */
+  readonly times?: boolean;
 }
 
-/** A trace entry by entry: activation frames, exchanges with their trees, rules. Frames inside an exchange are counted, or listed with `frames`. */
-export function transcribe(
-  records: Iterable<TraceRecord>,
-  options: { readonly frames?: boolean } = {},
-): TranscriptEntry[] {
+/** A trace entry by entry: activation frames, exchanges with their trees, rules. */
+export function transcribe(records: Iterable<TraceRecord>, options: TranscribeOptions = {}): TranscriptEntry[] {
   const scope = new Scope();
   const nameOf = frameNamer();
   const entries: TranscriptEntry[] = [];
+  const timed = options.times !== false;
+  const when = ({ at }: { readonly at: Nanos }): { readonly at?: Nanos } => (timed ? { at } : {});
+  const span = (record: FrameRecord | ApduRecord): { readonly at?: Nanos; readonly took?: Nanos } =>
+    timed ? { at: record.at, took: record.took } : {};
   let pending: { readonly at: Nanos; readonly index: number }[] = [];
 
   /** Frames inside an exchange are told by the exchange; the others stay where they are. */
@@ -106,8 +107,7 @@ export function transcribe(
     if (record.layer === "frame") {
       const entry: TranscriptEntry = {
         kind: "frame",
-        at: record.at,
-        took: record.took,
+        ...span(record),
         from: record.from,
         name: nameOf(record),
         bytes: hex(record.bytes),
@@ -119,18 +119,17 @@ export function transcribe(
       const frames = record.via === "contactless" ? carriedBy(record) : 0;
       entries.push({
         ...exchangeEntry(record, scope),
-        at: record.at,
-        took: record.took,
+        ...span(record),
         ...(record.compute !== undefined && { compute: record.compute }),
         via: record.via,
         ...(frames > 0 && { frames }),
       });
     } else if (record.layer === "field") {
       pending = [];
-      entries.push({ kind: "field", at: record.at, on: record.on });
+      entries.push({ kind: "field", ...when(record), on: record.on });
     } else {
-      const { layer, at, rule, says, data } = record;
-      entries.push({ kind: "rule", at, layer, rule, says, ...(data && { data }) });
+      const { layer, rule, says, data } = record;
+      entries.push({ kind: "rule", ...when(record), layer, rule, says, ...(data && { data }) });
     }
   }
   return entries;
@@ -190,7 +189,9 @@ export function renderTranscript(entries: readonly TranscriptEntry[], paint: Pai
 
 /** First lines of a trace, for people: which run it was, and whether account data are in it. */
 export const renderTraceHeader = (header: TraceHeader): string[] => [
-  `${header.tool}, trace ${header.version}${header.seed === "" ? "" : `, seed ${header.seed}`}${header.profile === "" ? "" : `, ${header.profile}`}`,
+  `${header.source === undefined ? `${header.tool}, trace ${header.version}` : `imported: ${header.source}`}${header.seed === "" ? "" : `, seed ${header.seed}`}${header.profile === "" ? "" : `, ${header.profile}`}`,
   ...(header.configuration === "" ? [] : [`configuration ${header.configuration.slice(0, 16)}`]),
   ...(header.masked ? ["account data are masked, so this trace cannot be verified"] : []),
+  ...(header.observed.times === "none" ? ["times were not recorded"] : []),
+  ...(header.observed.frames ? [] : ["frames were not observable"]),
 ];

@@ -10,4 +10,7 @@ export const traceError = errorTable("trace", [
   "not-test-data",
   "write-failed",
   "read-failed",
+  "bad-tap",
+  "no-exchanges",
+  "too-large",
 ]);

@@ -4,7 +4,15 @@ import { traceError } from "./errors.js";
 import { TOOL } from "./version.js";
 
 export const TRACE_FORMAT = "tapbench-trace";
-export const TRACE_VERSION = "1.0";
+export const TRACE_VERSION = "1.1";
+
+/** What whoever recorded could see of what happened. */
+export interface Observed {
+  /** Virtual time, a clock beside the wire, or none: then every `at` and `took` is 0. */
+  readonly times: "simulated" | "measured" | "none";
+  /** Frames on the air. Over PC/SC and in logs of APDUs they are not observable: neither are waiting time extensions. */
+  readonly frames: boolean;
+}
 
 /** First line of a trace file. No wall time: the same run gives the same file. */
 export interface TraceHeader {
@@ -19,10 +27,17 @@ export interface TraceHeader {
   readonly configuration: string;
   /** Account data was taken out: what is left decodes, but cannot be verified. */
   readonly masked: boolean;
+  readonly observed: Observed;
+  /** Where it comes from when not from a run of ours: the format that it was imported from. */
+  readonly source?: string;
 }
 
 /** What a run says about itself; the writer adds the rest. */
-export type TraceIdentity = Pick<TraceHeader, "seed" | "profile" | "configuration"> & { readonly tool?: string };
+export type TraceIdentity = Pick<TraceHeader, "seed" | "profile" | "configuration"> &
+  Partial<Pick<TraceHeader, "tool" | "observed" | "source">>;
+
+/** Of runs on the emulator, and of traces from before this was said (1.0). */
+const SIMULATED: Observed = { times: "simulated", frames: true };
 
 export const traceHeader = (identity: TraceIdentity, masked: boolean): TraceHeader => ({
   format: TRACE_FORMAT,
@@ -32,6 +47,8 @@ export const traceHeader = (identity: TraceIdentity, masked: boolean): TraceHead
   profile: identity.profile,
   configuration: identity.configuration,
   masked,
+  observed: identity.observed ?? SIMULATED,
+  ...(identity.source !== undefined && { source: identity.source }),
 });
 
 /** One line, keys always in the same order. */
@@ -44,7 +61,19 @@ export const encodeHeader = (header: TraceHeader): string =>
     profile: header.profile,
     configuration: header.configuration,
     masked: header.masked,
+    observed: { times: header.observed.times, frames: header.observed.frames },
+    source: header.source,
   });
+
+const TIMES: readonly unknown[] = ["simulated", "measured", "none"] satisfies Observed["times"][];
+
+function observedOf(value: unknown): Observed {
+  const { times, frames } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    times: TIMES.includes(times) ? (times as Observed["times"]) : SIMULATED.times,
+    frames: typeof frames === "boolean" ? frames : SIMULATED.frames,
+  };
+}
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
@@ -82,6 +111,8 @@ export function decodeHeader(line: string): TraceHeader {
     profile: text(fields.profile),
     configuration: text(fields.configuration),
     masked: fields.masked !== false, // unsaid counts as masked: nobody then trusts a failed check
+    observed: observedOf(fields.observed),
+    ...(fields.source !== undefined && { source: text(fields.source) }),
   };
 }
 

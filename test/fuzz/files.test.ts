@@ -4,8 +4,8 @@ import { parseSpec } from "../../src/bench/spec.js";
 import { openBench } from "../../src/bench/bench.js";
 import { amountOf, dateOf } from "../../src/cli/arguments.js";
 import { contactlessExchanges } from "../../src/inspect/exchanges.js";
-import { importTap } from "../../src/inspect/import-taps.js";
-import { renderTranscript, transcribe, transcribeExchanges } from "../../src/inspect/transcript.js";
+import { importTap } from "../../src/trace/import/recorded-tap.js";
+import { renderTranscript, transcribe } from "../../src/inspect/transcript.js";
 import { verifyExchanges } from "../../src/inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../src/inspect/waterfall.js";
 import { currency, MAX_AMOUNT } from "../../src/profiles/currencies.js";
@@ -16,6 +16,7 @@ import { readTrace } from "../../src/trace/reader.js";
 import { decodeRecord, encodeRecord } from "../../src/trace/record.js";
 import { hex } from "../../src/util/bytes.js";
 import type { TraceRecord } from "../../src/util/tracer.js";
+import { untimed } from "../support/untimed.js";
 import { mutated, mutatedText, onlyOurErrors } from "./mutate.js";
 
 let records: readonly TraceRecord[] = [];
@@ -97,8 +98,8 @@ describe("recorded taps", () => {
     const samples = [JSON.stringify({ name: "tap", exchanges }), '{"exchanges":[{"c":"00B2011400","r":"6A83"}]}'];
     fc.assert(
       fc.property(mutatedText(samples), (text) => {
-        const tap = onlyOurErrors(() => importTap(text), /^inspect\//);
-        if (tap) expect(transcribeExchanges(tap.exchanges)).toHaveLength(tap.exchanges.length);
+        const tap = onlyOurErrors(() => importTap(text), /^trace\//);
+        if (tap) expect(transcribe(tap.exchanges.map(untimed), { times: false })).toHaveLength(tap.exchanges.length);
       }),
       { numRuns: 300 },
     );

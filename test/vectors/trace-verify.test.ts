@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { importTap } from "../../src/inspect/import-taps.js";
+import { importTap } from "../../src/trace/import/recorded-tap.js";
 import type { Exchange } from "../../src/inspect/exchanges.js";
 import { verifyExchanges } from "../../src/inspect/verify.js";
 import { caKeyLookup } from "../../src/profiles/ca-keys.js";
-import { transcribeExchanges } from "../../src/inspect/transcript.js";
+import { transcribe } from "../../src/inspect/transcript.js";
+import { untimed } from "../support/untimed.js";
 import { describeVectors, vectors } from "../support/vectors.js";
 import { caKeyOf, type CapkFile } from "./capk.js";
 
@@ -59,7 +60,7 @@ describeVectors<readonly Expected[]>("taps/oda_expected", (expected) => {
   test.each(["bertlv-amex-cda", "bertlv-contactless-mastercard", "bertlv-contactless-msd", "qpboc-kata-run"])(
     "every answer of %s has a whole tree",
     (log) => {
-      for (const entry of transcribeExchanges(tapOf(log)))
+      for (const entry of transcribe(tapOf(log).map(untimed), { times: false }))
         expect(
           entry.kind === "exchange" && entry.response.tree?.nodes.length === 1 && !entry.response.tree.problem,
         ).toBe(true);

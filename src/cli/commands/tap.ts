@@ -1,5 +1,5 @@
-import type { Bench, ProvisionReport } from "../../bench/bench.js";
-import type { TapReport } from "../../bench/emulated-tap.js";
+import { emulatedOnly, type Bench, type ProvisionReport } from "../../bench/bench.js";
+import type { TapReport } from "../../bench/tap-report.js";
 import { lastKernel, renderVerdict, verdictOf, type TapVerdict } from "../../inspect/tap-verdict.js";
 import { renderWaterfall, waterfall, type Waterfall } from "../../inspect/waterfall.js";
 import { testRange } from "../../issuer/pan.js";
@@ -48,7 +48,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   let provisioned: ProvisionReport;
   let report: TapReport;
   try {
-    const device = await bench.open(spec);
+    const device = emulatedOnly(await bench.open(spec));
     // First everything that can be wrong with what was asked; nothing has happened until then.
     const tap = await bench.prepareTap(device, {
       amount,

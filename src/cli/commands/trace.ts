@@ -1,13 +1,13 @@
 import type { CaKeys } from "../../emv/oda.js";
-import { contactlessExchanges, type Exchange } from "../../inspect/exchanges.js";
-import { importTap, looksLikeTap } from "../../inspect/import-taps.js";
-import { renderTraceHeader, renderTranscript, transcribe, transcribeExchanges } from "../../inspect/transcript.js";
+import { contactlessExchanges } from "../../inspect/exchanges.js";
+import { renderTraceHeader, renderTranscript, transcribe } from "../../inspect/transcript.js";
 import { LINKS, verifyExchanges, verifyTrace, type Verification } from "../../inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../inspect/waterfall.js";
 import { testRange } from "../../issuer/pan.js";
 import { caKeyLookup, loadCaKeys } from "../../profiles/ca-keys.js";
 import { maskRecords, requireTestData } from "../../trace/mask.js";
-import { readTrace, type ReadTrace } from "../../trace/reader.js";
+import { openTrace, type OpenedTrace } from "../../trace/open.js";
+import type { TraceRecord } from "../../util/tracer.js";
 import { outputOf, type Context } from "../context.js";
 import { readInput, writeText } from "../files.js";
 import { errorDocument, EXIT, reportError, type ExitCode, type Output } from "../output.js";
@@ -24,77 +24,60 @@ interface VerifyOptions {
   readonly json?: boolean;
 }
 
-type Content =
-  | { readonly kind: "trace"; readonly trace: ReadTrace }
-  | { readonly kind: "tap"; readonly name: string; readonly exchanges: readonly Exchange[] };
-
-/** Tells a trace of ours from a recorded tap by what is in it. */
-async function readContent(file: string, context: Context): Promise<Content> {
-  const bytes = await readInput(file, context.io);
-  const start = Buffer.from(bytes.subarray(0, 1 << 20)).toString("utf8");
-  if (looksLikeTap(start) && !start.slice(0, 200).includes("tapbench-trace"))
-    return { kind: "tap", ...importTap(Buffer.from(bytes).toString("utf8")) };
-  return { kind: "trace", trace: readTrace(bytes) };
+/** The trace of a file or standard input, whatever wrote it. */
+async function readTraceOf(file: string, context: Context): Promise<OpenedTrace> {
+  return openTrace([await readInput(file, context.io)]);
 }
 
 /** `tapbench trace show <file>` */
 export async function showTrace(file: string, options: ShowOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const content = await readContent(file, context);
-  if (content.kind === "tap") {
-    const entries = transcribeExchanges(presentable(content.exchanges, options.revealTestData === true));
-    if (options.svg !== undefined) output.note("a recorded tap has no times, so there is no waterfall to draw");
-    output.lines([
-      `${content.name}: ${content.exchanges.length} exchanges, without times`,
-      "",
-      ...renderTranscript(entries, output.paint),
-    ]);
-    output.document({ name: content.name, entries });
-    return EXIT.ok;
-  }
-  const { header, records, problem, skipped } = content.trace;
-  const entries = transcribe(records, { frames: options.frames === true });
-  const times = waterfall(records);
-  output.lines([
-    ...renderTraceHeader(header),
-    "",
-    ...renderTranscript(entries, output.paint),
-    "",
-    ...renderWaterfall(times, { width: output.width, paint: output.paint }),
-  ]);
-  output.document({ header, entries, waterfall: times, ...(problem && { error: errorDocument(problem) }) });
+  const opened = await readTraceOf(file, context);
+  const { header, problem, skipped, remarks } = opened;
+  const records = presentable(opened, options.revealTestData === true);
+  const timed = header.observed.times !== "none";
+  const entries = transcribe(records, { frames: options.frames === true, times: timed });
+  const times = timed ? waterfall(records) : undefined;
+  output.lines([...renderTraceHeader(header), "", ...renderTranscript(entries, output.paint)]);
+  if (times) output.lines(["", ...renderWaterfall(times, { width: output.width, paint: output.paint })]);
+  output.document({
+    header,
+    entries,
+    ...(times && { waterfall: times }),
+    ...(remarks.length > 0 && { remarks }),
+    ...(problem && { error: errorDocument(problem) }),
+  });
+  for (const remark of remarks) output.note(remark);
   if (skipped > 0) output.note(`${skipped} lines of a newer version were left out; update tapbench to see them`);
-  if (options.svg !== undefined) {
-    await writeText(options.svg, waterfallSvg(times));
+  if (options.svg !== undefined && !times) output.note("no times were recorded, so there is no waterfall to draw");
+  else if (options.svg !== undefined) {
+    await writeText(options.svg, waterfallSvg(times!));
     output.lines([`picture in ${options.svg}`]);
   }
   if (!problem) return EXIT.ok;
   return output.json ? EXIT.usage : reportError(context.io, false, problem);
 }
 
-/** Exchanges of another tool's tap as they may be shown: who recorded it may have tapped a real card. @throws `trace/not-test-data` */
-function presentable(exchanges: readonly Exchange[], reveal: boolean): Exchange[] {
-  const records = exchanges.map(
-    (exchange) => ({ layer: "apdu", at: 0, took: 0, via: "contactless", ...exchange }) as const,
-  );
+/** Records as they may be shown: who recorded an imported tap may have tapped a real card. @throws `trace/not-test-data` */
+function presentable({ header, records }: OpenedTrace, reveal: boolean): readonly TraceRecord[] {
+  if (header.source === undefined) return records;
   if (reveal) requireTestData(records, (pan) => testRange(pan) !== undefined);
-  return contactlessExchanges(maskRecords(records, { keepAccount: reveal }));
+  return maskRecords(records, { keepAccount: reveal });
 }
 
 /** `tapbench trace verify <file>` */
 export async function verifyFile(file: string, options: VerifyOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const content = await readContent(file, context);
+  const { header, records, problem } = await readTraceOf(file, context);
   const sets = await Promise.all([
     ...(options.caKeys ?? []).map((name) => loadCaKeys(asFile(name))),
     loadCaKeys("published"),
   ]);
   const given = caKeyLookup(sets.flat());
+  if (problem) throw problem;
   let result: Verification;
-  if (content.kind === "tap") result = verifyExchanges(content.exchanges, given);
+  if (header.source !== undefined) result = verifyExchanges(contactlessExchanges(records), given);
   else {
-    const { header, records, problem } = content.trace;
-    if (problem) throw problem;
     const test = header.masked || header.seed === "" ? undefined : await testKeys(header.seed, context);
     let own = false;
     result = verifyTrace(header, records, (rid, index) => {

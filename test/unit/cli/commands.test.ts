@@ -240,7 +240,7 @@ describe("trace", () => {
     const stdin = JSON.stringify({ name: "typed", exchanges: [{ c: "00B2011400", r: "6A83" }] });
     const { code, out } = await tapbench(["trace", "show", "-"], { stdin });
     expect(code).toBe(0);
-    expect(out).toContain("typed: 1 exchanges, without times");
+    expect(out).toContain("imported: recorded-tap, typed\ntimes were not recorded\n");
     expect(out).toContain("6A83 record not found");
   });
 

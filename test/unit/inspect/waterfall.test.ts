@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openBench } from "../../../src/bench/bench.js";
 import { renderWaterfall, waterfall, waterfallSvg, type Waterfall } from "../../../src/inspect/waterfall.js";
-import { renderTranscript, transcribe, transcribeExchanges } from "../../../src/inspect/transcript.js";
+import { renderTranscript, transcribe } from "../../../src/inspect/transcript.js";
 import { crcFrame } from "../../../src/protocols/iso14443/frame.js";
 import { memoryTrace } from "../../../src/trace/memory.js";
 import { unhex } from "../../../src/util/bytes.js";
@@ -57,6 +57,8 @@ const TAP: readonly TraceRecord[] = [
   frame(12_000, 1000, "picc", "039F360200359000"),
   apdu(7000, 6000, READ, "9F360200359000", 2500),
 ];
+
+import { untimed } from "../../support/untimed.js";
 
 describe("waterfall", () => {
   test("splits each exchange into what was seen", () => {
@@ -186,7 +188,7 @@ describe("waterfall", () => {
         at: 0,
         took: 1000,
         lead: 0,
-        parts: { gaps: 1000 },
+        parts: { unsplit: 1000, gaps: 0 },
         frames: 0,
         extensions: 0,
         faults: 0,
@@ -247,10 +249,11 @@ describe("transcript", () => {
   });
 
   test("of a recorded tap has no times", () => {
-    const [entry] = transcribeExchanges([{ command: unhex(READ), response: unhex("6A83") }]);
+    const [entry] = transcribe([untimed({ command: unhex(READ), response: unhex("6A83") })], { times: false });
     expect(entry).toEqual({
       kind: "exchange",
       command: { name: "READ RECORD SFI 2 record 1", bytes: READ },
+      via: "contactless",
       response: { name: "6A83 record not found", bytes: "6A83", sw: "6A83" },
     });
   });

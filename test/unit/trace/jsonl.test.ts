@@ -45,7 +45,7 @@ const records: readonly TraceRecord[] = [
   { layer: "issuer", at: 9_000_000, rule: "issuer.atc", says: "The counter is new." },
 ];
 
-const HEADER_LINE = `{"format":"tapbench-trace","version":"1.0","tool":"${TOOL}","seed":"7","profile":"emu:band-s1","configuration":"${HASH}","masked":true}`;
+const HEADER_LINE = `{"format":"tapbench-trace","version":"1.1","tool":"${TOOL}","seed":"7","profile":"emu:band-s1","configuration":"${HASH}","masked":true,"observed":{"times":"simulated","frames":true}}`;
 const LINES = [
   HEADER_LINE,
   '{"layer":"field","at":0,"on":true}',
@@ -141,11 +141,11 @@ describe("a damaged trace file", () => {
 
 describe("versions", () => {
   const versioned = (version: string, line = LINES[1]!): string =>
-    `${HEADER_LINE.replace('"1.0"', `"${version}"`)}\n${line}\n`;
+    `${HEADER_LINE.replace('"1.1"', `"${version}"`)}\n${line}\n`;
 
   test("a newer major version is refused by name", () => {
     expect(() => readTrace(utf8(versioned("2.0")))).toThrow(
-      expect.objectContaining({ code: "trace/newer-version", context: { version: "2.0", reads: "1.0", line: 1 } }),
+      expect.objectContaining({ code: "trace/newer-version", context: { version: "2.0", reads: "1.1", line: 1 } }),
     );
   });
 
