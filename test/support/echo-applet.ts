@@ -21,7 +21,8 @@ export const echo = applet<undefined>({
   select: () => ({ state: undefined, response: status(0x9000) }),
   process({ spend }, state, { ins, p1, p2, data = new Uint8Array(0) }) {
     const number = (p1 << 8) | p2;
-    if (ins === 0x10) return { state, response: { data: Uint8Array.from({ length: number }, (_, i) => i), sw: 0x9000 } };
+    if (ins === 0x10)
+      return { state, response: { data: Uint8Array.from({ length: number }, (_, i) => i), sw: 0x9000 } };
     if (ins === 0x12) return { state, response: { data, sw: 0x9000 } };
     if (ins === 0x14) {
       for (let i = 0; i < number; i++) spend({ rsaBits: 65_536 });

@@ -53,7 +53,9 @@ export function pcscClient(pcscd: Pcscd): PcscClient {
     try {
       while (lines.length === 0) {
         if (ended || late)
-          throw new Error(`the client ${late ? `did not answer ${JSON.stringify(what)}` : "ended"}: ${errors.join("")}`);
+          throw new Error(
+            `the client ${late ? `did not answer ${JSON.stringify(what)}` : "ended"}: ${errors.join("")}`,
+          );
         await new Promise<void>((resolve) => (wake = resolve));
       }
       return JSON.parse(lines.shift()!) as Answer;
