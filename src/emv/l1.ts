@@ -13,7 +13,6 @@ const L1_ERRORS: Readonly<Record<string, NonNullable<ErrorIndication["l1"]>>> = 
   "transport/time-out": "time-out",
   "transport/removed": "time-out",
   "transport/no-card": "time-out",
-  "transport/not-connected": "time-out",
   "transport/reset": "transmission",
   "transport/failed": "transmission",
   "device/short-answer": "protocol",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { lacksPcscd } from "./pcscd.js";
 
 /** Something outside the checkout that tests drive or read. */
@@ -9,6 +10,8 @@ export interface WireRow {
   readonly install: string;
 }
 
+const BINDING = new URL("../../node_modules/@pokusew/pcsclite/build/Release/pcsclite.node", import.meta.url);
+
 /** The wires that tests can drive. */
 export const wires: readonly WireRow[] = [
   { name: "emu", probe: () => undefined, install: "npm ci" },
@@ -16,6 +19,11 @@ export const wires: readonly WireRow[] = [
     name: "pcsc",
     probe: lacksPcscd,
     install: "apt-get install pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard iproute2",
+  },
+  {
+    name: "nfc-pcsc",
+    probe: () => (existsSync(BINDING) ? undefined : "nfc-pcsc is not installed, or not compiled"),
+    install: "apt-get install libpcsclite-dev g++ make python3 && npm ci",
   },
 ];
 

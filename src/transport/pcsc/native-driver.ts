@@ -32,6 +32,11 @@ const HELPER = import.meta.url.endsWith(".ts")
   ? { file: new URL("helper.ts", import.meta.url), flags: ["--import", "tsx"] }
   : { file: new URL("helper.js", import.meta.url), flags: [] };
 
+export interface NativeOptions {
+  /** Where pcscd listens, when it is another one than this machine's. */
+  readonly socket?: string;
+}
+
 interface Call {
   readonly resolve: (bytes: Uint8Array) => void;
   readonly reject: (error: Error) => void;
@@ -42,13 +47,13 @@ interface Call {
  * PC/SC through @pokusew/pcsclite, nfc-pcsc's binding, in a process of its own: killing that is the one way to end a native call that does not
  * return. A client is such a process.
  */
-export const nativePcsc = (): PcscDriver => ({
+export const nativePcsc = ({ socket }: NativeOptions = {}): PcscDriver => ({
   open: (events, signal) =>
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [...HELPER.flags, fileURLToPath(HELPER.file)], {
         stdio: ["ignore", "ignore", "ignore", "pipe"],
         // Options of the one who runs us (a debugger's port, say) are not meant for it.
-        env: { ...process.env, NODE_OPTIONS: "" },
+        env: { ...process.env, NODE_OPTIONS: "", ...(socket !== undefined && { PCSCLITE_CSOCK_NAME: socket }) },
       });
       const channel = child.stdio[3] as Duplex;
       const calls = new Map<number, Call>();

@@ -144,10 +144,7 @@ export class PcscReader {
   async #talk(patience: Patience, call: (client: PcscClient) => Promise<Uint8Array>): Promise<Uint8Array> {
     patience.signal?.throwIfAborted();
     const client = this.#client();
-    if (!client)
-      throw transportError("not-connected", `nothing is connected on ${this.name}; connect with its card first`, {
-        reader: this.name,
-      });
+    if (!client) throw this.#lost();
     try {
       return await this.#exclusively(client, patience, () => call(client));
     } catch (error) {
@@ -178,6 +175,18 @@ export class PcscReader {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Why there is no connection: the service took it along, or nobody made one. */
+  #lost(): TapbenchError {
+    const context = { reader: this.name };
+    return this.#connected
+      ? transportError(
+          "service-lost",
+          "the PC/SC service went away; start it again (pcscd) and repeat the command",
+          context,
+        )
+      : transportError("not-connected", `nothing is connected on ${this.name}; connect with its card first`, context);
   }
 
   #late(): TapbenchError {
