@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { lacksPcscd } from "./pcscd.js";
 
 /** Something outside the checkout that tests drive or read. */
@@ -10,7 +12,16 @@ export interface WireRow {
   readonly install: string;
 }
 
-const BINDING = new URL("../../node_modules/@pokusew/pcsclite/build/Release/pcsclite.node", import.meta.url);
+/** Looks where a program finds it: this file runs from a build, too. */
+function lacksBinding(): string | undefined {
+  try {
+    const inside = createRequire(createRequire(import.meta.url).resolve("nfc-pcsc"));
+    const binding = join(dirname(inside.resolve("@pokusew/pcsclite/package.json")), "build/Release/pcsclite.node");
+    return existsSync(binding) ? undefined : "nfc-pcsc is not compiled";
+  } catch {
+    return "no nfc-pcsc";
+  }
+}
 
 /** The wires that tests can drive. */
 export const wires: readonly WireRow[] = [
@@ -22,7 +33,7 @@ export const wires: readonly WireRow[] = [
   },
   {
     name: "nfc-pcsc",
-    probe: () => (existsSync(BINDING) ? undefined : "nfc-pcsc is not installed, or not compiled"),
+    probe: lacksBinding,
     install: "apt-get install libpcsclite-dev g++ make python3 && npm ci",
   },
 ];

@@ -85,6 +85,7 @@ export class PcscSession {
         if (!isAway(error)) throw error;
         gone = error;
       }
+      if (!gone && !this.#client) continue; // it went away between its answer and ours
       const found = gone ? undefined : look();
       if (found !== undefined) return found;
       const rest = end - this.clock.now();
