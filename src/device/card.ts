@@ -84,7 +84,7 @@ export class CardDevice {
     } catch (error) {
       const less = this.model && askForLess(apdu, this.model);
       if (!less || !isTapbenchError(error, "transport/failed")) throw error;
-      return await this.#again(less, patience, error);
+      return this.#again(less, patience, error);
     }
   }
 

@@ -29,16 +29,17 @@ export function bounded<T>(
       cancel();
       signal?.removeEventListener("abort", abort);
     };
-    work.then(
-      (value) => {
+    const follow = async (): Promise<void> => {
+      try {
+        const value = await work;
         settle();
         resolve(value);
-      },
-      (error: unknown) => {
+      } catch (error) {
         settle();
         reject(error as Error);
-      },
-    );
+      }
+    };
+    void follow();
     if (signal?.aborted) abort();
     else signal?.addEventListener("abort", abort);
   });

@@ -198,7 +198,7 @@ export class PcscSession {
   }
 
   #tell(): void {
-    for (const run of [...this.#watchers]) run();
+    for (const run of this.#watchers) run();
   }
 
   /** The next change, or the end of the time. */

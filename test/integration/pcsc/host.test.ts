@@ -6,11 +6,13 @@ import type { ReaderEvent } from "../../../src/bench/pcsc.js";
 import { contactlessExchanges } from "../../../src/inspect/exchanges.js";
 import { memoryTrace } from "../../../src/trace/memory.js";
 import { nativePcsc } from "../../../src/transport/pcsc/native-driver.js";
+import { encodeCommand } from "../../../src/protocols/iso7816/apdu.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
 import { SECOND } from "../../../src/util/time.js";
 import { core } from "../../conformance/core.js";
 import { benchOnPcscd, SHOP, type BenchOnPcscd } from "../../support/bench-on-pcscd.js";
-import { emulate, type Emulation } from "../../support/emulation.js";
+import { SELECT_ECHO } from "../../support/echo-applet.js";
+import { emulate, emulationOf, type Emulation } from "../../support/emulation.js";
 import { pcscClient, READER } from "../../support/pcsc-client.js";
 import { startPcscd, type Pcscd } from "../../support/pcscd.js";
 import { missing } from "../../support/wires.js";
@@ -22,6 +24,8 @@ const SEED = "7";
 const SELECT_PPSE = unhex("00A404000E325041592E5359532E444446303100");
 /** Commands of a CDA tap with k2-credit: SELECT twice, GPO, five records, GENERATE AC. */
 const COMMANDS = 9;
+/** `npm run soak` does ten times as many. */
+const ROUNDS = 50 * Number(process.env["TAPBENCH_SOAK"] ?? 1);
 const PATIENCE = { within: 10 * SECOND };
 
 describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtual reader", () => {
@@ -207,8 +211,8 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtu
   });
 
   test(
-    "50 times on and off the reader: each is seen, in order, and the band still pays",
-    { timeout: 180_000 },
+    `soak: ${ROUNDS} times on and off the reader; each is seen, in order, and the band still pays`,
+    { timeout: ROUNDS * 4000 },
     async () => {
       await on.device.card.release(PATIENCE);
       const stop = new AbortController();
@@ -222,7 +226,7 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtu
         while (seen.length < length) await new Promise<void>((resolve) => (wake = resolve));
       };
       await count(1);
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < ROUNDS; i++) {
         band.press("r");
         await count(2 * i + 2);
         band.press("p");
@@ -230,7 +234,7 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtu
       }
       stop.abort();
       await watching;
-      const order = ["placed", ...Array.from({ length: 50 }, () => ["removed", "placed"]).flat()];
+      const order = ["placed", ...Array.from({ length: ROUNDS }, () => ["removed", "placed"]).flat()];
       expect(seen.map(({ event }) => event)).toEqual(order);
       await expectGoodTap();
     },
@@ -248,6 +252,53 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtu
     await expectGoodTap();
   });
 });
+
+describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("lengths", () => {
+  let pcscd: Pcscd;
+  let on: BenchOnPcscd;
+  beforeAll(async () => {
+    pcscd = await startPcscd();
+    await emulationOf(pcscd.spawn(process.execPath, ["--import", "tsx", "test/support/echo-card.ts"])).next("ready");
+    on = await benchOnPcscd(pcscd, "lengths");
+    await on.device.card.activate(PATIENCE);
+    await on.device.card.apdu(unhex(SELECT_ECHO), PATIENCE);
+  });
+  afterAll(async () => {
+    await on?.device.close();
+    await pcscd?.close();
+  });
+
+  /** `80 10 P1 P2`, Le 256 or extended: the echo applet answers that many bytes, which count up. */
+  test.each([0, 253, 254, 255, 256])("a response of %i bytes and a status word", async (length) => {
+    const { answer } = await on.device.card.apdu(Uint8Array.of(0x80, 0x10, length >> 8, length & 0xff, 0), PATIENCE);
+    expect(hex(answer)).toBe(`${counting(length)}9000`);
+  });
+  test.each([257, 4096, 65_000])("an extended response of %i bytes and a status word", async (length) => {
+    const command = Uint8Array.of(0x80, 0x10, length >> 8, length & 0xff, 0, 0, 0);
+    const { answer } = await on.device.card.apdu(command, PATIENCE);
+    expect(hex(answer) === `${counting(length)}9000`).toBe(true);
+  });
+  /** `80 12`: its own data come back. 65,000 and not 65,535: pcscd's buffer holds both, vpcd's u16 length the answer. */
+  test.each([1, 255, 256, 4096, 65_000])("a command of %i bytes of data", async (length) => {
+    const data = Uint8Array.from({ length }, (_, i) => i);
+    const command = encodeCommand({ cla: 0x80, ins: 0x12, p1: 0, p2: 0, data, le: length > 255 ? 65_536 : 256 });
+    const { answer } = await on.device.card.apdu(command, PATIENCE);
+    expect(hex(answer) === `${counting(length)}9000`).toBe(true);
+  });
+  test("a command that is never answered: the deadline holds, and the reader is well afterwards", async () => {
+    const begin = performance.now();
+    await expect(on.device.card.apdu(unhex("9000000000"), { within: SECOND })).rejects.toMatchObject({
+      code: "transport/time-out",
+    });
+    expect(performance.now() - begin).toBeLessThan(3000);
+    // pcscd waits for the card's own watchdog (5 s) before it serves anybody again.
+    await on.device.card.activate({ within: 20 * SECOND });
+    const { answer } = await on.device.card.apdu(unhex(SELECT_ECHO), PATIENCE);
+    expect(hex(answer)).toBe("9000");
+  });
+});
+
+const counting = (length: number): string => hex(Uint8Array.from({ length }, (_, i) => i));
 
 describe.skipIf(missing("nfc-pcsc"))("no pcscd", () => {
   test("is said at once, and nothing hangs", async () => {
