@@ -36,7 +36,7 @@ export function bounded<T>(
         resolve(value);
       } catch (error) {
         settle();
-        reject(error as Error);
+        reject(error);
       }
     };
     void follow();
