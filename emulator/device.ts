@@ -6,6 +6,7 @@ import { resumeRandom, type Random, type RandomPosition } from "../src/util/rand
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
 import { TypeAPicc } from "./rf/picc.js";
+import type { AnyApplet } from "./se/applet.js";
 import { SecureElement, type ElementSnapshot } from "./se/element.js";
 import type { CardAtStart } from "./se/gp/card.js";
 import { securityDomain } from "./se/gp/domain.js";
@@ -24,6 +25,12 @@ export interface DomainKeysFor {
   (label: string, diversification: Uint8Array): StoredKeys;
 }
 
+export interface DeviceOptions {
+  /** The applets that the profile may name. */
+  readonly modules?: readonly AnyApplet[];
+  readonly keysFor?: DomainKeysFor | undefined;
+}
+
 /** A device at rest: everything that survives until it is restored, in this device or another of the same profile. */
 export interface DeviceSnapshot {
   readonly profile: string;
@@ -36,6 +43,8 @@ export interface DeviceSnapshot {
 /** Longest command APDU the element takes: extended, all of it. */
 const MAX_COMMAND = 65_544;
 const LONGEST_PAUSE: Nanos = 1_000_000;
+/** A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4). */
+const RANDOM_UID = Uint8Array.of(0x08);
 
 /** An emulated band, watch, ring or phone: radio, secure element, and the wire between its controller and the element. */
 export class EmulatedDevice {
@@ -49,14 +58,15 @@ export class EmulatedDevice {
   lastCompute: Nanos = 0;
 
   /** Without `keysFor` the element has no card management: applets take personalisation as it comes over the wired interface. */
-  constructor(profile: DeviceProfile, sim: Sim, random: Random, keysFor?: DomainKeysFor) {
+  constructor(profile: DeviceProfile, sim: Sim, random: Random, options: DeviceOptions = {}) {
     this.profile = profile;
     this.#sim = sim;
     const { nfc, element, compute } = profile;
+    const { modules = MODULES, keysFor } = options;
     this.element = new SecureElement({
       ...element,
       compute,
-      modules: MODULES,
+      modules,
       random: random.fork("element"),
       card: element.card && keysFor && cardAtStart(element.card, keysFor, random.fork("card")),
     });
@@ -80,12 +90,9 @@ export class EmulatedDevice {
       this.lastCompute = answer?.took ?? 0;
       return answer;
     };
-    // A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4).
     const uid = nfc.uid;
     const newUid =
-      uid.kind === "fixed"
-        ? (): Uint8Array => uid.bytes
-        : (): Uint8Array => Uint8Array.of(0x08, ...this.#uids.bytes(3));
+      uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => concat(RANDOM_UID, this.#uids.bytes(3));
     this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
   }
 

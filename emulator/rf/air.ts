@@ -48,7 +48,7 @@ export class Air implements SyncLink<Frame, Frame> {
   /** Answers to the frame that is being delivered. */
   #answers: Transmission[] = [];
   #delivering = false;
-  /** Counts the times that the field went off: what was on the air or about to be before that does not happen. */
+  /** Counts the times that the field went off: what was on the air or about to be before that (`outages` was less) does not happen. */
   #outages = 0;
   #answering = 0;
 
@@ -129,11 +129,15 @@ export class Air implements SyncLink<Frame, Frame> {
     this.busy += took;
     const arriving = this.#on ? this.#way(frame, "pcd") : undefined;
     this.#record(frame, arriving, "pcd", start, took);
-    if (arriving) this.#later(end, () => this.#deliver(arriving));
+    if (arriving) {
+      const outages = this.#outages;
+      this.#sim.at(end, () => this.#deliver(arriving, outages));
+    }
     return end;
   }
 
-  #deliver(frame: Frame): void {
+  #deliver(frame: Frame, outages: number): void {
+    if (outages !== this.#outages) return;
     const answers: Transmission[] = (this.#answers = []);
     this.#delivering = true;
     for (const card of this.#cards) card.receive(frame);
@@ -146,21 +150,26 @@ export class Air implements SyncLink<Frame, Frame> {
   /** A card, or several in one voice, will send. */
   #answer(frame: Frame, start: Nanos): void {
     if (!this.#on) return;
-    this.#later(start, () => {
-      const took = airTime(frame);
-      const heard = start >= this.#sendingUntil;
-      const arriving = heard ? this.#way(frame, "picc") : undefined;
-      this.frames++;
-      this.busy += took;
-      this.#record(frame, arriving, "picc", start, took);
-      if (heard) this.#quietUntil = start + took + this.#options.frameDelay;
-      if (!arriving) return;
-      this.#answering++;
-      this.#port.answerStarts();
-      this.#later(start + took, () => {
-        this.#answering--;
-        this.#port.arrived(arriving);
-      });
+    const outages = this.#outages;
+    this.#sim.at(start, () => this.#answerStarts(frame, start, outages));
+  }
+
+  #answerStarts(frame: Frame, start: Nanos, outages: number): void {
+    if (outages !== this.#outages) return;
+    const took = airTime(frame);
+    const heard = start >= this.#sendingUntil;
+    const arriving = heard ? this.#way(frame, "picc") : undefined;
+    this.frames++;
+    this.busy += took;
+    this.#record(frame, arriving, "picc", start, took);
+    if (heard) this.#quietUntil = start + took + this.#options.frameDelay;
+    if (!arriving) return;
+    this.#answering++;
+    this.#port.answerStarts();
+    this.#sim.at(start + took, () => {
+      if (outages !== this.#outages) return;
+      this.#answering--;
+      this.#port.arrived(arriving);
     });
   }
 
@@ -188,13 +197,6 @@ export class Air implements SyncLink<Frame, Frame> {
       bits: shown.bits,
       kbps: kbps(shown.rate),
       ...(fault && { fault }),
-    });
-  }
-
-  #later(time: Nanos, run: () => void): void {
-    const outages = this.#outages;
-    this.#sim.at(time, () => {
-      if (outages === this.#outages) run();
     });
   }
 }

@@ -21,12 +21,12 @@ import { ObjectStore } from "./store.js";
 
 /** One logical channel of one interface; a value. */
 interface Channel {
-  readonly selected?: number;
+  readonly selected?: number | undefined;
   readonly appletState?: unknown;
   /** A chained command so far. */
-  readonly chain?: CommandApdu;
+  readonly chain?: CommandApdu | undefined;
   /** Response bytes that wait for GET RESPONSE, or for the same command with the right Le. */
-  readonly held?: { readonly response: ResponseApdu; readonly for?: CommandApdu };
+  readonly held?: { readonly response: ResponseApdu; readonly for?: CommandApdu } | undefined;
 }
 
 export interface ElementOptions {
@@ -211,8 +211,9 @@ export class SecureElement {
 
   /** Puts a chained command together (ISO/IEC 7816-4 5.3.3). */
   #chain(port: Port, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
-    const { chain, held, ...rest } = channel;
+    const { selected, appletState, chain, held } = channel;
     if (!chain && !held && !(command.cla & CLA_CHAINING)) return command;
+    const rest = { selected, appletState };
     const fits =
       !chain ||
       (chain.cla === (command.cla & ~CLA_CHAINING) &&
@@ -259,7 +260,8 @@ export class SecureElement {
     if (card?.terminated === true) return status(SW.functionNotSupported);
     const before = this.#channel(port).selected;
     const from = first || before === undefined ? 0 : this.#instances.findIndex(({ number }) => number === before) + 1;
-    const candidates = name.length === 0 && card ? [card.issuer] : this.#instances.slice(from);
+    const candidates =
+      name.length === 0 && card ? [card.issuer] : from === 0 ? this.#instances : this.#instances.slice(from);
     for (const instance of candidates) {
       if (!equalBytes(instance.aid.subarray(0, name.length), name)) continue;
       if (card && !card.selectable(instance, port.via)) continue;
@@ -290,7 +292,8 @@ export class SecureElement {
       channel.appletState ?? instance.applet.initial,
       command,
     );
-    this.#keep(port, { ...channel, appletState: state });
+    const { selected, chain, held } = channel;
+    this.#keep(port, { selected, appletState: state, chain, held });
     return response;
   }
 

@@ -1,5 +1,5 @@
 import { crc16 } from "../../src/codec/crc.js";
-import { concat, u16be, u32be } from "../../src/util/bytes.js";
+import { concat, roomFor, u16be, u32be } from "../../src/util/bytes.js";
 import { emulatorError } from "../errors.js";
 import type { Nvm } from "./nvm.js";
 
@@ -135,13 +135,13 @@ export class ObjectStore {
     const extent = this.#extents.get(id);
     if (!extent || extent.length !== COUNTER) throw emulatorError("store-damaged", "there is no such counter", { id });
     const bytes = this.#nvm.read(extent.offset, COUNTER);
-    const values = [cellValue(bytes, 0), cellValue(bytes, COUNTER / 2)];
-    const [a, b] = values;
+    const a = cellValue(bytes, 0);
+    const b = cellValue(bytes, COUNTER / 2);
     if (a === undefined && b === undefined)
       throw emulatorError("store-damaged", "both cells of a counter are damaged", { id });
     // Counters only grow, so the greater is the later one.
     const current = b === undefined || (a !== undefined && a >= b) ? 0 : 1;
-    return { extent, current, value: values[current]! };
+    return { extent, current, value: (current === 0 ? a : b)! };
   }
 
   #format(): void {
@@ -207,8 +207,14 @@ function freeSlot(taken: readonly Extent[]): number {
 /** The bytes of a 16-bit counter that nothing was counted with yet, for putting it down together with other objects. */
 export const newCounter = (value = 0): Uint8Array => concat(cell(value), new Uint8Array(COUNTER / 2).fill(0xff));
 
-const cell = (value: number): Uint8Array =>
-  Uint8Array.of(value >> 8, value & 0xff, (value >> 8) ^ 0xff, (value & 0xff) ^ 0xff);
+function cell(value: number): Uint8Array {
+  const out = roomFor(4);
+  out[0] = value >> 8;
+  out[1] = value;
+  out[2] = ~out[0];
+  out[3] = ~out[1];
+  return out;
+}
 
 function cellValue(bytes: Uint8Array, at: number): number | undefined {
   const whole = (bytes[at]! ^ bytes[at + 2]!) === 0xff && (bytes[at + 1]! ^ bytes[at + 3]!) === 0xff;

@@ -7,6 +7,7 @@ export class Actor<S, In, Out> {
   readonly #sim: Sim;
   readonly #listener: Listener<S, In, Out>;
   readonly #emit: (send: Step<S, Out>["send"]) => void;
+  readonly #timer = (): void => this.receive(undefined);
   #wake: { cancel(): void } | undefined;
 
   constructor(sim: Sim, listener: Listener<S, In, Out>, initial: S, emit: (send: Step<S, Out>["send"]) => void) {
@@ -23,8 +24,7 @@ export class Actor<S, In, Out> {
     const step = this.#listener(this.state, input, this.#sim.now);
     this.state = step.state;
     if (step.send.length > 0) this.#emit(step.send);
-    if (step.wakeIn !== undefined)
-      this.#wake = this.#sim.at(this.#sim.now + step.wakeIn, () => this.receive(undefined));
+    if (step.wakeIn !== undefined) this.#wake = this.#sim.at(this.#sim.now + step.wakeIn, this.#timer);
   }
 
   /** Power is gone: the timer with it. */

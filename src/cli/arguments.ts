@@ -1,4 +1,5 @@
 import { formatAmount, MAX_AMOUNT, type Currency } from "../profiles/currencies.js";
+import { MS, SECOND, US, type Nanos } from "../util/time.js";
 import { cliError } from "./errors.js";
 
 /**
@@ -36,6 +37,17 @@ export function amountOf(text: string, { code, exponent }: Currency): bigint {
       },
     );
   return amount;
+}
+
+const TIME_UNITS: Readonly<Record<string, number>> = { us: US, ms: MS, s: SECOND };
+
+/** `500ms`, `1.5s`, `900us`. @throws `cli/bad-value` */
+export function timeOf(text: string): Nanos {
+  const match = /^(\d{1,6}(?:\.\d{1,6})?)(us|ms|s)$/.exec(text);
+  const time = match ? Math.round(Number(match[1]) * TIME_UNITS[match[2]!]!) : 0;
+  if (time === 0)
+    throw cliError("bad-value", `'${text.slice(0, 40)}' is no time above zero; write it like 500ms or 1.5s`, {});
+  return time;
 }
 
 /** `2026-03-01` or `2026-03-01T12:30:00Z`; UTC where no zone is given. @throws `cli/bad-date` */

@@ -16,4 +16,8 @@ export const cliError = errorTable("cli", [
   "too-large",
   "interrupted",
   "internal",
+  "unknown-tag",
+  "unknown-key",
+  "would-overwrite",
+  "not-confirmed",
 ]);

@@ -14,12 +14,26 @@ export async function isFile(path: string): Promise<boolean> {
 
 /** A whole file, or standard input for `-`. @throws `cli/no-such-file`, `cli/read-failed`, `cli/too-large` */
 export async function readInput(path: string, io: Io): Promise<Uint8Array> {
-  if (path === "-") return collect(io.stdin(), "standard input");
+  return collect(readPieces(path, io), path === "-" ? "standard input" : path);
+}
+
+const PIECE = 1 << 16;
+
+/** A file of any length piece by piece, or standard input for `-`. @throws `cli/no-such-file`, `cli/read-failed` */
+export async function* readPieces(path: string, io: Io): AsyncGenerator<Uint8Array, void, undefined> {
+  if (path === "-") {
+    yield* io.stdin();
+    return;
+  }
   try {
     const file = await open(path, "r");
     try {
-      if ((await file.stat()).size > MAX_INPUT) throw tooLarge(path);
-      return new Uint8Array(await file.readFile());
+      for (;;) {
+        const piece = new Uint8Array(PIECE);
+        const { bytesRead } = await file.read(piece, 0, PIECE);
+        if (bytesRead === 0) return;
+        yield piece.subarray(0, bytesRead);
+      }
     } finally {
       await file.close();
     }

@@ -1,5 +1,7 @@
+import type { ReportTargets } from "./reports.js";
+
 /** Options of every emulated tap, as they come from the command line. */
-export interface TapOptions {
+export interface TapOptions extends ReportTargets {
   readonly seed?: string;
   readonly at?: string;
   readonly issued?: string;
@@ -11,7 +13,16 @@ export interface TapOptions {
   readonly currency?: string;
   readonly trace: string;
   readonly revealTestData?: boolean;
+  readonly expect?: string;
+  readonly explain?: boolean;
+  readonly golden?: string;
+  readonly repeat?: string;
+  readonly limit?: string;
+  readonly keepGoing?: boolean;
+  readonly jsonLines?: boolean;
   readonly json?: boolean;
+  /** Do not ask before a card on a reader is tapped. */
+  readonly yes?: boolean;
 }
 
 /** What an emulated tap does when nothing else is said. */

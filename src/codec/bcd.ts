@@ -1,5 +1,7 @@
 import { codecError } from "./errors.js";
 
+const DIGITS = "0123456789";
+
 /** Digits to packed BCD of `size` bytes, zero-filled on the left (EMV format n). @throws `codec/bad-digit`, `codec/too-long` */
 export function toBcd(digits: string | number | bigint, size: number): Uint8Array {
   const text = String(digits);
@@ -22,11 +24,12 @@ export function toCompressed(digits: string, size = Math.ceil(digits.length / 2)
 /** Packed BCD to its digits, leading zeros kept. @throws `codec/bad-digit` */
 export function fromBcd(bytes: Uint8Array): string {
   let out = "";
-  for (const byte of bytes) {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
     const high = byte >> 4;
     const low = byte & 0x0f;
     if (high > 9 || low > 9) throw codecError("bad-digit", "a numeric value holds a nibble above 9", { byte });
-    out += `${high}${low}`;
+    out += DIGITS[high]! + DIGITS[low]!;
   }
   return out;
 }
@@ -35,15 +38,16 @@ export function fromBcd(bytes: Uint8Array): string {
 export function fromCompressed(bytes: Uint8Array): string {
   let out = "";
   let padding = false;
-  for (const byte of bytes)
-    for (const nibble of [byte >> 4, byte & 0x0f]) {
-      if (nibble === 0xf) padding = true;
-      else if (nibble > 9 || padding)
-        throw codecError("bad-digit", "a compressed numeric value holds something else than digits and F padding", {
-          byte,
-        });
-      else out += nibble;
-    }
+  for (let i = 0; i < 2 * bytes.length; i++) {
+    const byte = bytes[i >> 1]!;
+    const nibble = i % 2 === 0 ? byte >> 4 : byte & 0x0f;
+    if (nibble === 0xf) padding = true;
+    else if (nibble > 9 || padding)
+      throw codecError("bad-digit", "a compressed numeric value holds something else than digits and F padding", {
+        byte,
+      });
+    else out += DIGITS[nibble]!;
+  }
   return out;
 }
 

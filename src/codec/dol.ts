@@ -1,3 +1,4 @@
+import { roomFor } from "../util/bytes.js";
 import { codecError } from "./errors.js";
 import { isConstructed, readTag, tagHex } from "./tlv.js";
 
@@ -37,8 +38,11 @@ export function parseDol(bytes: Uint8Array): DolEntry[] {
   return entries;
 }
 
-export const dolLength = (entries: readonly DolEntry[]): number =>
-  entries.reduce((sum, entry) => sum + entry.length, 0);
+export function dolLength(entries: readonly DolEntry[]): number {
+  let sum = 0;
+  for (const { length } of entries) sum += length;
+  return sum;
+}
 
 /**
  * The values asked for, one after the other, without tags or lengths (EMV 4.3 Book 3, 5.4):
@@ -50,7 +54,7 @@ export function buildDol(
   valueOf: (tag: number) => Uint8Array | undefined,
   formatOf: (tag: number) => DolFormat,
 ): Uint8Array {
-  const out = new Uint8Array(dolLength(entries));
+  const out = roomFor(dolLength(entries));
   let at = 0;
   for (const { tag, length } of entries) {
     const value = isConstructed(tag) ? undefined : valueOf(tag);

@@ -1,4 +1,4 @@
-import { hex, unhex } from "../util/bytes.js";
+import { hex, roomFor, unhex } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
 import { codecError } from "./errors.js";
 
@@ -8,46 +8,78 @@ export interface Reader {
   at: number;
 }
 
+/** Where an encoder writes. */
+export interface Writer {
+  bytes: Uint8Array;
+  at: number;
+}
+
 /** How one field of a message is read, written, shown, described and invented. */
 export interface Kind<T> {
   /** For the documentation table: `u16be`, `4 bytes`, ... */
   readonly type: string;
   /** `earlier` holds the fields decoded so far. */
   decode(reader: Reader, earlier: Readonly<Record<string, unknown>>): T;
-  encode(value: T, out: number[], all: Readonly<Record<string, unknown>>): void;
+  encode(value: T, out: Writer, all: Readonly<Record<string, unknown>>): void;
   /** For people. */
   render(value: T): string;
   /** A legal value, for fuzzers and for trying things out. */
   sample(random: Random, earlier: Readonly<Record<string, unknown>>): T;
 }
 
-const take = (reader: Reader, length: number): Uint8Array => {
-  const end = reader.at + length;
+/** Goes on behind the next `length` bytes; where they start. */
+const skip = (reader: Reader, length: number): number => {
+  const from = reader.at;
+  const end = from + length;
   if (end > reader.bytes.length)
     throw codecError(
       "truncated",
-      `${length} byte(s) expected at offset ${reader.at}, ${reader.bytes.length - reader.at} are there`,
-      { offset: reader.at, expected: length },
+      `${length} byte(s) expected at offset ${from}, ${reader.bytes.length - from} are there`,
+      { offset: from, expected: length },
     );
-  const part = reader.bytes.subarray(reader.at, end);
   reader.at = end;
-  return part;
+  return from;
+};
+
+/** Claims room for the next `length` bytes; where they start. */
+const claim = (out: Writer, length: number): number => {
+  const from = out.at;
+  const end = from + length;
+  if (end > out.bytes.length) {
+    const grown = roomFor(Math.max(end, 2 * out.bytes.length));
+    grown.set(out.bytes);
+    out.bytes = grown;
+  }
+  out.at = end;
+  return from;
+};
+
+const put = (out: Writer, part: Uint8Array): void => {
+  const from = claim(out, part.length);
+  out.bytes.set(part, from);
+};
+
+const take = (reader: Reader, length: number): Uint8Array => {
+  const from = skip(reader, length);
+  return reader.bytes.subarray(from, from + length);
 };
 
 function integer(type: string, size: number, little: boolean): Kind<number> {
   const limit = 256 ** size;
+  const weights = Array.from({ length: size }, (_, i) => 256 ** (little ? i : size - 1 - i));
   return {
     type,
     decode(reader) {
-      const part = take(reader, size);
+      const from = skip(reader, size);
       let value = 0;
-      for (let i = 0; i < size; i++) value = value * 256 + part[little ? size - 1 - i : i]!;
+      for (let i = 0; i < size; i++) value += reader.bytes[from + i]! * weights[i]!;
       return value;
     },
     encode(value, out) {
       if (!Number.isInteger(value) || value < 0 || value >= limit)
         throw codecError("bad-value", `${value} is not a ${type}`, { type });
-      for (let i = 0; i < size; i++) out.push(Math.floor(value / 256 ** (little ? i : size - 1 - i)) % 256);
+      const from = claim(out, size);
+      for (let i = 0; i < size; i++) out.bytes[from + i] = Math.floor(value / weights[i]!) % 256;
     },
     render: (value) =>
       `${value} (${value
@@ -72,7 +104,7 @@ export const bytes = (length: number): Kind<Uint8Array> => ({
   encode(value, out) {
     if (value.length !== length)
       throw codecError("bad-length", `${length} bytes are needed, ${value.length} came`, { length, got: value.length });
-    out.push(...value);
+    put(out, value);
   },
   render: hex,
   sample: (random) => random.bytes(length),
@@ -89,7 +121,7 @@ export const restBut = (leaving: number, max = 65_535): Kind<Uint8Array> => ({
   encode(value, out) {
     if (value.length > max)
       throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
-    for (const byte of value) out.push(byte);
+    put(out, value);
   },
   render: hex,
   sample: (random) => random.bytes(random.below(Math.min(max, 24) + 1)),
@@ -110,7 +142,7 @@ export const prefixed = (length: Kind<number>, max: number): Kind<Uint8Array> =>
     if (value.length > max)
       throw codecError("too-long", `${value.length} bytes are over the limit of ${max}`, { length: value.length, max });
     length.encode(value.length, out, all);
-    for (const byte of value) out.push(byte);
+    put(out, value);
   },
   render: hex,
   sample: (random) => random.bytes(random.below(Math.min(max, 24) + 1)),
@@ -123,16 +155,17 @@ export const literal = (value: string): Kind<Uint8Array | undefined> => {
   return {
     type: `constant ${value}`,
     decode(reader) {
-      const at = reader.at;
-      const part = take(reader, size);
-      if (hex(part) !== value)
-        throw codecError("bad-value", `${value} expected at offset ${at}, ${hex(part)} found`, {
-          offset: at,
-          expected: value,
-        });
-      return part;
+      const at = skip(reader, size);
+      for (let i = 0; i < size; i++)
+        if (reader.bytes[at + i] !== expected[i])
+          throw codecError(
+            "bad-value",
+            `${value} expected at offset ${at}, ${hex(reader.bytes.subarray(at, at + size))} found`,
+            { offset: at, expected: value },
+          );
+      return expected;
     },
-    encode: (_value, out) => void out.push(...expected),
+    encode: (_value, out) => put(out, expected),
     render: () => value,
     sample: () => expected,
   };

@@ -31,6 +31,9 @@ export interface Message<V> {
 /** What a declared message carries: `MessageValue<typeof Ats>`. */
 export type MessageValue<M> = M extends Message<infer V> ? V : never;
 
+/** To begin with; most messages are shorter. */
+const ROOM = 32;
+
 export function message<const F extends Fields>(name: string, source: string, fields: F): Message<ValueOf<F>> {
   type V = ValueOf<F>;
   const rows = Object.entries(fields).map(([field, [kind, description]]) => ({ field, kind, description }));
@@ -38,12 +41,10 @@ export function message<const F extends Fields>(name: string, source: string, fi
     name,
     source,
     encode(value) {
-      const out: number[] = [];
+      const out = { bytes: roomFor(ROOM), at: 0 };
       const all = value as Readonly<Record<string, unknown>>;
       for (const { field, kind } of rows) kind.encode(all[field], out, all);
-      const bytes = roomFor(out.length);
-      bytes.set(out);
-      return bytes;
+      return out.bytes.subarray(0, out.at);
     },
     decode(bytes) {
       const reader = { bytes, at: 0 };

@@ -23,7 +23,8 @@ const DEFAULT_LIMITS: TlvLimits = { depth: 16, count: 4096, bytes: 1 << 20 };
 
 interface Cursor {
   readonly bytes: Uint8Array;
-  readonly limits: TlvLimits;
+  readonly depth: number;
+  readonly most: number;
   count: number;
 }
 
@@ -32,18 +33,18 @@ interface Cursor {
  * @throws `codec/truncated`, `codec/bad-tag`, `codec/bad-length`, `codec/too-deep`, `codec/too-many`, `codec/too-long`, with `tag` and `offset`
  */
 export function parseTlv(bytes: Uint8Array, limits: Partial<TlvLimits> = {}): Tlv[] {
-  const all = { ...DEFAULT_LIMITS, ...limits };
-  if (bytes.length > all.bytes)
-    throw codecError("too-long", `a TLV string of ${bytes.length} bytes is over the limit of ${all.bytes}`, {
+  const { depth = DEFAULT_LIMITS.depth, count = DEFAULT_LIMITS.count, bytes: most = DEFAULT_LIMITS.bytes } = limits;
+  if (bytes.length > most)
+    throw codecError("too-long", `a TLV string of ${bytes.length} bytes is over the limit of ${most}`, {
       length: bytes.length,
     });
-  return parseRange({ bytes, limits: all, count: 0 }, 0, bytes.length, 0);
+  return parseRange({ bytes, depth, most: count, count: 0 }, 0, bytes.length, 0);
 }
 
 function parseRange(cursor: Cursor, from: number, end: number, depth: number): Tlv[] {
-  const { bytes, limits } = cursor;
-  if (depth > limits.depth)
-    throw codecError("too-deep", `TLV objects are nested more than ${limits.depth} deep`, { offset: from });
+  const { bytes } = cursor;
+  if (depth > cursor.depth)
+    throw codecError("too-deep", `TLV objects are nested more than ${cursor.depth} deep`, { offset: from });
   const found: Tlv[] = [];
   let at = from;
   while (at < end) {
@@ -51,8 +52,8 @@ function parseRange(cursor: Cursor, from: number, end: number, depth: number): T
       at++;
       continue;
     }
-    if (++cursor.count > limits.count)
-      throw codecError("too-many", `more than ${limits.count} TLV objects`, { offset: at });
+    if (++cursor.count > cursor.most)
+      throw codecError("too-many", `more than ${cursor.most} TLV objects`, { offset: at });
     const start = at;
     const constructed = (bytes[at]! & 0x20) !== 0;
     const tagEnd = endOfTag(bytes, at, end);
@@ -171,7 +172,8 @@ export function findTlv(objects: readonly Tlv[], ...path: readonly number[]): Tl
   let level: readonly Tlv[] = objects;
   let found: Tlv | undefined;
   for (const tag of path) {
-    found = level.find((object) => object.tag === tag);
+    found = undefined;
+    for (let i = 0; i < level.length && !found; i++) if (level[i]!.tag === tag) found = level[i];
     if (!found) return undefined;
     level = found.children ?? [];
   }

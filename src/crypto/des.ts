@@ -1,3 +1,4 @@
+import { roomFor } from "../util/bytes.js";
 import { cryptoError } from "./errors.js";
 import { desBlock, desSchedule, ONE_PASS, type DesSchedule } from "./des-block.js";
 
@@ -43,7 +44,7 @@ const wholeBlocks = (blocks: Uint8Array, iv: Uint8Array): void => {
 
 function ecb(schedule: DesSchedule, blocks: Uint8Array): Uint8Array {
   wholeBlocks(blocks, ZERO_IV);
-  const out = new Uint8Array(blocks.length);
+  const out = roomFor(blocks.length);
   for (let at = 0; at < blocks.length; at += BLOCK) desBlock(schedule, blocks, at, out, at);
   return out;
 }
@@ -111,7 +112,8 @@ class PreparedKey implements DesKey {
       throw cryptoError("block-length", "a MAC needs at least one block; pad first", { length: 0 });
     if (this.length === 24)
       throw cryptoError("key-length", "MAC algorithm 3 takes a key of 16 bytes, not 24", { length: 24 });
-    const chain = new Uint8Array(iv);
+    const chain = roomFor(BLOCK);
+    chain.set(iv);
     absorb(this.#encryption, chain, blocks, 0, blocks.length - BLOCK, ONE_PASS);
     absorb(this.#encryption, chain, blocks, blocks.length - BLOCK, blocks.length);
     return chain;

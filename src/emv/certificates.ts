@@ -9,7 +9,7 @@ import {
   type RsaPrivate,
   type RsaPublicKey,
 } from "../crypto/rsa.js";
-import { concat, equalBytes, hex, NO_BYTES, readUint } from "../util/bytes.js";
+import { concat, equalBytes, hex, NO_BYTES, readUint, roomFor } from "../util/bytes.js";
 import { isTapbenchError } from "../util/errors.js";
 import {
   CdaDynamicData,
@@ -64,18 +64,22 @@ const FILL = 0xbb;
 
 // ---- issuing ----
 
+/** What the hash covers: the block behind its header up to where the hash stands, and what is not inside. */
+const hashOf = (block: Uint8Array, hashAt: number, ...covered: readonly Uint8Array[]): Uint8Array =>
+  sha1(concat(block.subarray(1, hashAt), ...covered));
+
 /** Puts the hash where it belongs and signs (EMV 4.3 Book 2 A2.1.2). */
 function signed(signer: RsaPrivate, block: Uint8Array, covered: Uint8Array): Uint8Array {
   const hashAt = block.length - HASH_BYTES - 1;
-  block.set(sha1(concat(block.subarray(1, hashAt), covered)), hashAt);
+  block.set(hashOf(block, hashAt, covered), hashAt);
   return signer.apply(block);
 }
 
 const NO_HASH = new Uint8Array(HASH_BYTES);
 const ENDS = { start: NO_BYTES, end: NO_BYTES, hash: NO_HASH } as const;
-const filled = (length: number): Uint8Array => new Uint8Array(length).fill(FILL);
+const filled = (length: number): Uint8Array => roomFor(length).fill(FILL);
 
-function roomFor(signer: RsaPrivate, overhead: number, wanted: number): number {
+function roomIn(signer: RsaPrivate, overhead: number, wanted: number): number {
   const room = signer.publicKey.modulus.length - overhead;
   if (room < wanted)
     throw emvError("certificate-input", `the signing key has room for ${room} bytes, ${wanted} are needed`, {
@@ -121,7 +125,7 @@ export function issueIssuerCertificate(ca: RsaPrivate, input: IssuerCertificateI
     throw emvError("certificate-input", "an issuer identifier has 3 to 8 digits", {
       digits: input.issuerIdentifier.length,
     });
-  const { first, remainder } = splitKey(input.publicKey, roomFor(ca, ISSUER_OVERHEAD, 1));
+  const { first, remainder } = splitKey(input.publicKey, roomIn(ca, ISSUER_OVERHEAD, 1));
   const exponent = exponentBytes(input.publicKey.exponent);
   const block = IssuerCertificate.encode({
     ...ENDS,
@@ -157,7 +161,7 @@ export interface IccCertificateInput {
 export function issueIccCertificate(issuer: RsaPrivate, input: IccCertificateInput): readonly Tlv[] {
   if (!/^[0-9]{1,19}$/.test(input.pan))
     throw emvError("certificate-input", "a PAN has 1 to 19 digits", { digits: input.pan.length });
-  const { first, remainder } = splitKey(input.publicKey, roomFor(issuer, ICC_OVERHEAD, 1));
+  const { first, remainder } = splitKey(input.publicKey, roomIn(issuer, ICC_OVERHEAD, 1));
   const exponent = exponentBytes(input.publicKey.exponent);
   const block = IccCertificate.encode({
     ...ENDS,
@@ -183,7 +187,7 @@ export function signStaticData(issuer: RsaPrivate, authenticationCode: Uint8Arra
     ...ENDS,
     hashAlgorithm: SHA1,
     authenticationCode: checked(authenticationCode, 2, "a data authentication code"),
-    padding: filled(roomFor(issuer, STATIC_OVERHEAD, 0)),
+    padding: filled(roomIn(issuer, STATIC_OVERHEAD, 0)),
   });
   return signed(issuer, block, staticData);
 }
@@ -195,7 +199,7 @@ export function signStaticData(issuer: RsaPrivate, authenticationCode: Uint8Arra
  * @throws `emv/certificate-input` when the card's key is too short
  */
 export function signDynamicData(card: RsaPrivate, dynamicData: Uint8Array, terminalData: Uint8Array): Uint8Array {
-  const room = roomFor(card, DYNAMIC_OVERHEAD, dynamicData.length);
+  const room = roomIn(card, DYNAMIC_OVERHEAD, dynamicData.length);
   const block = SignedDynamicData.encode({
     ...ENDS,
     hashAlgorithm: SHA1,
@@ -216,7 +220,7 @@ function recover(
   signer: RsaPublicKey,
   signature: Uint8Array,
   format: number,
-  covered: Uint8Array,
+  covered: readonly Uint8Array[],
   remainder?: Uint8Array,
 ): Recovered<{ block: Uint8Array }> {
   if (signature.length !== signer.modulus.length) return failed("length-mismatch");
@@ -237,8 +241,7 @@ function recover(
   // asked before the hash, which cannot be right then: the answer says more
   if (remainder?.length === 0 && block[algorithmAt + 2]! > room) return failed("missing-remainder");
   const hashAt = block.length - HASH_BYTES - 1;
-  if (!equalBytes(sha1(concat(block.subarray(1, hashAt), covered)), block.subarray(hashAt, -1)))
-    return failed("wrong-hash");
+  if (!equalBytes(hashOf(block, hashAt, ...covered), block.subarray(hashAt, -1))) return failed("wrong-hash");
   return { status: "ok", block };
 }
 
@@ -258,7 +261,7 @@ function joinKey(
   if (keyAlgorithm !== RSA) return failed("wrong-key-algorithm");
   const inside = Math.min(keyLength, key.length);
   if (remainder.length !== keyLength - inside || keyLength < RSA_MODULUS_BYTES.min) return failed("wrong-key-length");
-  const modulus = concat(key.subarray(0, inside), remainder);
+  const modulus = remainder.length === 0 ? key.subarray(0, inside) : concat(key.subarray(0, inside), remainder);
   if (modulus[0] === 0) return failed("wrong-key-length");
   if (exponent.length !== exponentLength || exponentLength > 3) return failed("wrong-exponent");
   const value = readUint(exponent);
@@ -266,8 +269,15 @@ function joinKey(
   return { status: "ok", publicKey: { modulus, exponent: value } };
 }
 
+/** Hex digits without the Fs at their end. */
+export function withoutFill(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits[end - 1] === "F") end--;
+  return digits.slice(0, end);
+}
+
 /** Digits before the F padding; anything else stays in, and then matches no PAN. */
-const digitsOf = (compressed: Uint8Array): string => hex(compressed).replace(/F+$/, "");
+const digitsOf = (compressed: Uint8Array): string => withoutFill(hex(compressed));
 
 export interface IssuerCertificateObjects {
   /** Tag 90. */
@@ -279,7 +289,7 @@ export interface IssuerCertificateObjects {
   readonly pan: string;
   /** YYMMDD in BCD, as tag 9A. */
   readonly date: Uint8Array;
-  readonly revoked?: (serial: Uint8Array) => boolean;
+  readonly revoked?: ((serial: Uint8Array) => boolean) | undefined;
 }
 
 /**
@@ -290,7 +300,7 @@ export function recoverIssuerCertificate(
   ca: RsaPublicKey,
   { certificate, remainder = NO_BYTES, exponent, pan, date, revoked }: IssuerCertificateObjects,
 ): Recovered<{ certificate: IssuerCertificateData; publicKey: RsaPublicKey }> {
-  const recovered = recover(ca, certificate, 0x02, concat(remainder, exponent), remainder);
+  const recovered = recover(ca, certificate, 0x02, [remainder, exponent], remainder);
   if (recovered.status !== "ok") return recovered;
   const data = IssuerCertificate.decode(recovered.block);
   const identifier = digitsOf(data.issuerIdentifier);
@@ -299,7 +309,7 @@ export function recoverIssuerCertificate(
   if (late) return failed(late);
   if (revoked?.(data.serial)) return failed("revoked");
   const joined = joinKey(data, remainder, exponent);
-  return joined.status === "ok" ? { ...joined, certificate: data } : joined;
+  return joined.status === "ok" ? { status: "ok", certificate: data, publicKey: joined.publicKey } : joined;
 }
 
 export interface IccCertificateObjects {
@@ -320,14 +330,14 @@ export function recoverIccCertificate(
   issuer: RsaPublicKey,
   { certificate, remainder = NO_BYTES, exponent, staticData, pan, date }: IccCertificateObjects,
 ): Recovered<{ certificate: IccCertificateData; publicKey: RsaPublicKey }> {
-  const recovered = recover(issuer, certificate, 0x04, concat(remainder, exponent, staticData), remainder);
+  const recovered = recover(issuer, certificate, 0x04, [remainder, exponent, staticData], remainder);
   if (recovered.status !== "ok") return recovered;
   const data = IccCertificate.decode(recovered.block);
   if (digitsOf(data.pan) !== pan) return failed("pan-mismatch");
   const late = expiredAt(data.expiry, date);
   if (late) return failed(late);
   const joined = joinKey(data, remainder, exponent);
-  return joined.status === "ok" ? { ...joined, certificate: data } : joined;
+  return joined.status === "ok" ? { status: "ok", certificate: data, publicKey: joined.publicKey } : joined;
 }
 
 /** The data authentication code (9F45) out of signed static data (EMV 4.3 Book 2 5.4). */
@@ -336,7 +346,7 @@ export function recoverStaticData(
   signature: Uint8Array,
   staticData: Uint8Array,
 ): Recovered<{ authenticationCode: Uint8Array }> {
-  const recovered = recover(issuer, signature, 0x03, staticData);
+  const recovered = recover(issuer, signature, 0x03, [staticData]);
   if (recovered.status !== "ok") return recovered;
   return { status: "ok", authenticationCode: SignedStaticData.decode(recovered.block).authenticationCode };
 }
@@ -347,8 +357,10 @@ export function recoverDynamicData(
   signature: Uint8Array,
   terminalData: Uint8Array,
 ): Recovered<{ dynamicData: Uint8Array }> {
-  const recovered = recover(card, signature, 0x05, terminalData);
+  const recovered = recover(card, signature, 0x05, [terminalData]);
   if (recovered.status !== "ok") return recovered;
-  if (recovered.block[3]! > recovered.block.length - DYNAMIC_OVERHEAD) return failed("wrong-dynamic-data");
-  return { status: "ok", dynamicData: SignedDynamicData.decode(recovered.block).dynamicData };
+  const { block } = recovered;
+  const length = block[3]!;
+  if (length > block.length - DYNAMIC_OVERHEAD) return failed("wrong-dynamic-data");
+  return { status: "ok", dynamicData: block.subarray(4, 4 + length) };
 }

@@ -1,7 +1,7 @@
 import { toBcd } from "../codec/bcd.js";
 import { asDesKey, oddParity, type DesKeyLike } from "../crypto/des.js";
 import { sha1 } from "../crypto/hash.js";
-import { concat, hex, NO_BYTES } from "../util/bytes.js";
+import { concat, hex, NO_BYTES, roomFor } from "../util/bytes.js";
 import { emvError } from "./errors.js";
 
 /*
@@ -68,7 +68,7 @@ function exactly(bytes: Uint8Array, length: number, what: string): void {
  */
 export function commonSessionKey(masterKey: DesKeyLike, r: Uint8Array): Uint8Array {
   exactly(r, 8, "the diversification value");
-  const blocks = new Uint8Array(16);
+  const blocks = roomFor(16);
   blocks.set(r, 0);
   blocks.set(r, 8);
   blocks[2] = 0xf0;
@@ -78,7 +78,7 @@ export function commonSessionKey(masterKey: DesKeyLike, r: Uint8Array): Uint8Arr
 
 function diversifier(atc: Uint8Array, un: Uint8Array): Uint8Array {
   exactly(atc, 2, "the ATC");
-  const r = new Uint8Array(8);
+  const r = roomFor(8);
   r.set(atc, 0);
   r.set(un, 4);
   return r;

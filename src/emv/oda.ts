@@ -14,6 +14,7 @@ import {
   recoverIccCertificate,
   recoverIssuerCertificate,
   recoverStaticData,
+  withoutFill,
   type CertificateFault,
 } from "./certificates.js";
 
@@ -32,12 +33,13 @@ export type CaKeys = (rid: Uint8Array, index: number) => CaPublicKey | undefined
 
 /** A lookup in a list of keys. Test keys sometimes share a live one's index: the key that is listed first is found. */
 export const caKeysOf = (keys: readonly CaPublicKey[]): CaKeys => {
-  const byName = new Map<string, CaPublicKey>();
+  const byIndex = new Map<number, CaPublicKey[]>();
   for (const key of keys) {
-    const name = `${hex(key.rid)}/${key.index}`;
-    if (!byName.has(name)) byName.set(name, key);
+    const alike = byIndex.get(key.index);
+    if (alike) alike.push(key);
+    else byIndex.set(key.index, [key]);
   }
-  return (rid, index) => byName.get(`${hex(rid)}/${index}`);
+  return (rid, index) => byIndex.get(index)?.find((key) => equalBytes(key.rid, rid));
 };
 
 /** Check sum of a CA key, 20 bytes: SHA-1 of RID, index, modulus, exponent (EMV 4.3 Book 2 11.2.2). */
@@ -135,7 +137,7 @@ export interface Chain {
 /** Digits of 5A, or of 57 up to its separator. */
 function panOf(valueOf: ChainInput["valueOf"]): string | undefined {
   const pan = valueOf(0x5a);
-  if (pan) return hex(pan).replace(/F+$/, "");
+  if (pan) return withoutFill(hex(pan));
   const track2 = valueOf(0x57);
   return track2 && hex(track2).split(/[DF]/)[0];
 }
@@ -171,10 +173,11 @@ function verifyIssuer({ rid, valueOf, date, caKeys, revoked }: ChainInput, pan: 
     exponent,
     pan,
     date,
-    ...(revoked && { revoked: (serial: Uint8Array) => revoked(rid, index, serial) }),
+    revoked: revoked && ((serial) => revoked(rid, index, serial)),
   });
   if (recovered.status !== "ok") return recovered.reason === "missing-remainder" ? missing(0x92) : recovered;
-  return { ...recovered, ca };
+  const { certificate: data, publicKey } = recovered;
+  return { status: "ok", certificate: data, publicKey, ca };
 }
 
 function verifyCard(
@@ -200,7 +203,8 @@ function verifyCard(
 
 /** Whether one YYMMDD comes after another: years from 50 on belong to the century before. */
 function laterThan(date: Uint8Array, last: Uint8Array): boolean {
-  const order = (value: Uint8Array): string => `${value[0]! < 0x50 ? 1 : 0}${hex(value)}`;
+  const order = (value: Uint8Array): number =>
+    ((value[0]! < 0x50 ? 0x100 : 0) << 16) | (value[0]! << 16) | (value[1]! << 8) | value[2]!;
   return order(date) > order(last);
 }
 

@@ -27,9 +27,9 @@ export interface UiRequest {
     | "processing"
     | "card-read-successfully"
     | "processing-error";
-  readonly hold?: Nanos;
+  readonly hold?: Nanos | undefined;
   /** First choice of the card's language preference, such as `en`. */
-  readonly language?: string;
+  readonly language?: string | undefined;
   readonly balance?: bigint;
 }
 

@@ -54,10 +54,17 @@ const NAMES: ReadonlyMap<number, Describe> = new Map<number, Describe>([
   [0xe4, () => "DELETE"],
   [0xe6, () => "INSTALL"],
   [0xe8, (command) => `LOAD ${BLOCK(command)}`],
+  [0xd0, () => "RECOVER AC"],
   [0xea, () => "EXCHANGE RELAY RESISTANCE DATA"],
   [0xf0, () => "SET STATUS"],
   [0xf2, () => "GET STATUS"],
 ]);
+
+/** Classes of payment and card management: interindustry ones, proprietary ones, both with secure messaging or chaining. */
+const CLASSES: ReadonlySet<number> = new Set([0x00, 0x04, 0x0c, 0x10, 0x80, 0x84, 0x8c, 0x90, 0x94]);
+
+/** Whether cards of this kind take such a command. */
+export const isKnownInstruction = (cla: number, ins: number): boolean => CLASSES.has(cla) && NAMES.has(ins);
 
 const attempt = <T>(read: () => T): T | undefined => {
   try {

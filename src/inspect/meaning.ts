@@ -1,7 +1,10 @@
 import { parseDol } from "../codec/dol.js";
 import { fromBcd } from "../codec/bcd.js";
-import { tagHex } from "../codec/tlv.js";
-import type { TagInfo } from "../emv/tags.js";
+import { readTag, tagHex } from "../codec/tlv.js";
+import { applicationName } from "../emv/dictionary/aids.js";
+import { wordsOf } from "../emv/dictionary/bits/said.js";
+import { tagRow } from "../emv/dictionary/lookup.js";
+import type { TagRow } from "../emv/dictionary/row.js";
 import { parseTrack1, parseTrack2 } from "../emv/track.js";
 import { maskPan } from "../trace/sensitive.js";
 import { hex, printable } from "../util/bytes.js";
@@ -38,8 +41,32 @@ const amount: Reading = (value) => {
   return text === undefined ? undefined : `${BigInt(text || "0")} in minor units`;
 };
 
-const currency: Reading = (value) =>
-  value.length === 2 ? digits(value)?.replace(/^0/, "ISO 4217 number ") : undefined;
+const coded =
+  (list: string): Reading =>
+  (value) =>
+    value.length === 2 ? digits(value)?.replace(/^0/, `${list} number `) : undefined;
+const currency = coded("ISO 4217");
+const country = coded("ISO 3166");
+
+/** The name of a directory as text, of an application by the table. */
+const application: Reading = (value) =>
+  /^[\x20-\x7e]+$/.test(Buffer.from(value).toString("latin1")) ? printable(value) : applicationName(value);
+
+/** Tags without lengths: 9F4A. */
+const tagList: Reading = (value) => {
+  const tags: string[] = [];
+  try {
+    for (let at = 0; at < value.length;) {
+      const { tag, next } = readTag(value, at);
+      tags.push(tagHex(tag));
+      at = next;
+    }
+  } catch (error) {
+    if (isTapbenchError(error)) return undefined;
+    throw error;
+  }
+  return tags.join(" ");
+};
 
 /** EMV 4.3 Book 3, 5.4. */
 const dol: Reading = (value) => {
@@ -64,10 +91,6 @@ const afl: Reading = (value) => {
   return parts.join(", ");
 };
 
-const CRYPTOGRAMS = ["AAC: declined", "TC: approved offline", "ARQC: go online", "reserved"] as const;
-/** EMV 4.3 Book 3 table 15. */
-const cid: Reading = (value) => (value.length === 1 ? CRYPTOGRAMS[value[0]! >> 6] : undefined);
-
 const track = (
   parse: (value: Uint8Array) => { pan: string; expiry: string; serviceCode: string } | undefined,
 ): Reading => {
@@ -91,13 +114,15 @@ const number: Reading = (value) =>
   value.length <= 6 ? String(value.reduce((sum, byte) => sum * 256 + byte, 0)) : undefined;
 
 const READINGS: ReadonlyMap<number, Reading> = new Map<number, Reading>([
+  [0x4f, application],
   [0x56, track(parseTrack1)],
   [0x57, track(parseTrack2)],
   [0x5a, pan],
   [0x5f24, date],
   [0x5f25, date],
+  [0x5f28, country],
   [0x5f2a, currency],
-  [0x84, (value) => (/^[\x20-\x7e]+$/.test(Buffer.from(value).toString("latin1")) ? printable(value) : undefined)],
+  [0x84, application],
   [0x8c, dol],
   [0x8d, dol],
   [0x94, afl],
@@ -105,28 +130,60 @@ const READINGS: ReadonlyMap<number, Reading> = new Map<number, Reading>([
   [0x9a, date],
   [0x9f02, amount],
   [0x9f03, amount],
+  [0x9f06, application],
   [0x9f13, number],
   [0x9f17, number],
+  [0x9f1a, country],
   [0x9f21, time],
-  [0x9f27, cid],
   [0x9f36, number],
   [0x9f38, dol],
   [0x9f42, currency],
   [0x9f49, dol],
+  [0x9f4a, tagList],
   [0x9f4f, dol],
   [0x9f51, dol],
   [0x9f6b, track(parseTrack2)],
 ]);
 
-/** What a value says, where its format is simple: dates, amounts, numbers, text, lists. Account numbers come out masked. */
-export function meaningOf(tag: number, value: Uint8Array, info: TagInfo | undefined): string | undefined {
+/** Readings of tags that other kernels use for something else. */
+const SCOPED: ReadonlyMap<number, readonly string[]> = new Map([
+  [0x56, ["c2"]],
+  [0x9f51, ["c2"]],
+  [0x9f6b, ["c2"]],
+]);
+
+/** What a value says: on one line, or on several where it has parts. */
+export interface Meaning {
+  readonly says?: string;
+  readonly parts?: readonly string[];
+}
+
+const NOTHING: Meaning = {};
+
+/** Dates, amounts, text, lists, bits: what the dictionary knows of a value's insides. Account numbers come out masked. */
+export function meaningOf(tag: number, value: Uint8Array, row: TagRow | undefined, scope?: string): Meaning {
+  if (value.length === 0) return NOTHING;
+  if (row?.inside) return plainly(value, row);
   const reading = READINGS.get(tag);
-  if (reading) return reading(value);
-  if (!info || value.length === 0) return undefined;
-  if (info.format === "ans" || info.format === "an") return `"${printable(value)}"`;
-  if (info.format === "n") {
-    const text = digits(value);
-    return text && (value.length > 2 ? String(BigInt(text)) : undefined);
+  if (reading && (scope === undefined || SCOPED.get(tag)?.includes(scope) !== false)) {
+    const says = reading(value);
+    return says === undefined ? NOTHING : { says };
   }
-  return undefined;
+  const words = wordsOf(tag, value, scope);
+  if (words) return words.length > 1 ? { parts: words } : { says: words[0] ?? "no bit is set" };
+  return plainly(value, row);
+}
+
+/** The same on one line; undefined where nothing is known. */
+export function meaningLine(tag: number, value: Uint8Array, scope?: string): string | undefined {
+  const { says, parts } = meaningOf(tag, value, tagRow(tag, scope), scope);
+  return says ?? parts?.join("; ");
+}
+
+function plainly(value: Uint8Array, row: TagRow | undefined): Meaning {
+  if (!row) return NOTHING;
+  if (row.format === "ans" || row.format === "an" || row.format === "a") return { says: `"${printable(value)}"` };
+  if (row.format !== "n" || value.length <= 2) return NOTHING;
+  const text = digits(value);
+  return text ? { says: String(BigInt(text)) } : NOTHING;
 }

@@ -1,16 +1,29 @@
-import { hex } from "../util/bytes.js";
+import { providerOf } from "../emv/dictionary/aids.js";
+import { scanTlv } from "../trace/scan.js";
 
-const KERNELS: readonly (readonly [rid: string, kernel: string])[] = [
-  ["A000000004", "c2"],
-  ["A000000003", "c3"],
-  ["A000000025", "c4"],
-  ["A000000065", "c5"],
-  ["A000000152", "c6"],
-  ["A000000333", "c7"],
-];
+/** Whose meaning the tags of an application have, by its AID: the kernel that it usually goes to, or `interac`, `gp`. */
+export const scopeOfAid = (aid: Uint8Array): string | undefined => providerOf(aid)?.scope;
 
-/** The kernel that an application usually goes to, by its RID: for naming tags on which kernels disagree. EMV Contactless Book B table 3-6. */
-export const kernelOfAid = (aid: Uint8Array): string | undefined => {
-  const name = hex(aid);
-  return KERNELS.find(([rid]) => name.startsWith(rid))?.[1];
-};
+/** An FCI names its application in one of its first objects. */
+const FIRST_OBJECTS = 4;
+
+/** The same for an answer to SELECT: by the name (84) in its FCI. */
+export function scopeOfFci(bytes: Uint8Array): string | undefined {
+  let scope: string | undefined;
+  if (bytes[0] !== 0x6f) return undefined;
+  scanTlv(
+    bytes,
+    ({ tag, depth, valueStart, valueEnd, cut }) => {
+      if (tag === 0x84 && depth === 1 && !cut) scope ??= scopeOfAid(bytes.subarray(valueStart, valueEnd));
+    },
+    0,
+    bytes.length,
+    FIRST_OBJECTS,
+  );
+  return scope;
+}
+
+const NAMES: Readonly<Record<string, string>> = { gp: "GlobalPlatform", interac: "Interac Flash" };
+
+/** A scope in words: `kernel c2`. */
+export const scopeText = (scope: string): string => NAMES[scope] ?? `kernel ${scope}`;

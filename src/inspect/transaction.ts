@@ -13,6 +13,7 @@ import { SW, swHex } from "../protocols/iso7816/status.js";
 import { ascii, equalBytes, hex, NO_BYTES } from "../util/bytes.js";
 import { isTapbenchError } from "../util/errors.js";
 import { implausible } from "./plausible.js";
+import { scopeOfAid } from "./scope.js";
 import { wholeExchanges, type Exchange } from "./exchanges.js";
 
 /*
@@ -67,7 +68,12 @@ class Rebuilding {
   selectTags: readonly number[] = [];
   generateAc: Transaction["generateAc"];
 
-  constructor(readonly aid: Uint8Array) {}
+  /** Whose meaning the application's tags have. */
+  readonly scope: string | undefined;
+
+  constructor(readonly aid: Uint8Array) {
+    this.scope = scopeOfAid(aid);
+  }
 
   /** Takes in what an answer holds. */
   learn(data: Uint8Array, what: string): readonly Tlv[] {
@@ -80,7 +86,7 @@ class Rebuilding {
       if (this.card.has(tag) && !equalBytes(this.card.get(tag)!, value))
         this.doubts.push(`${tagHex(tag)} came twice with different values`);
       else this.card.set(tag, value);
-      const odd = implausible(tag, value);
+      const odd = implausible(tag, value, this.scope);
       if (odd !== undefined) this.doubts.push(odd);
     }
     return objects;

@@ -1,13 +1,16 @@
 import { swHex } from "../protocols/iso7816/status.js";
 import type { TraceHeader } from "../trace/header.js";
+import { scanTlv } from "../trace/scan.js";
 import { hex } from "../util/bytes.js";
+import { isTapbenchError } from "../util/errors.js";
 import { formatNanos, type Nanos } from "../util/time.js";
 import type { ApduRecord, FrameRecord, TraceRecord } from "../util/tracer.js";
+import { commandParts, type CommandContext } from "./command-tree.js";
 import { commandName, responseName } from "./apdu-text.js";
 import { frameNamer } from "./frame-text.js";
 import type { Exchange } from "./exchanges.js";
 import { plain, type Paint } from "./paint.js";
-import { kernelOfAid } from "./scope.js";
+import { scopeOfAid, scopeText } from "./scope.js";
 import { renderTree, tlvTree, type Tree } from "./tree.js";
 
 /** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on, absent where none were recorded. */
@@ -28,7 +31,7 @@ export type TranscriptEntry =
       readonly took?: Nanos;
       readonly compute?: Nanos;
       readonly via?: "contactless" | "wired";
-      readonly command: { readonly name: string; readonly bytes: string };
+      readonly command: { readonly name: string; readonly bytes: string; readonly tree?: Tree };
       readonly response: { readonly name: string; readonly bytes: string; readonly sw?: string; readonly tree?: Tree };
       /** Frames that carried it, where frames were recorded. */
       readonly frames?: number;
@@ -42,27 +45,58 @@ export type TranscriptEntry =
       readonly data?: Readonly<Record<string, string | number | boolean>>;
     };
 
-/** Follows which application is selected, for the names of its tags. */
+/** Follows which application is selected, for the names of its tags, and which lists it gave, for the data that answer them. */
 class Scope {
   kernel: string | undefined;
+  private readonly lists = new Map<number, Uint8Array>();
+  private cryptograms = 0;
 
   see(command: Uint8Array): void {
     if (command[1] !== 0xa4 || command[2] !== 4) return;
-    this.kernel = kernelOfAid(command.subarray(5, 5 + (command[4] ?? 0)));
+    this.kernel = scopeOfAid(command.subarray(5, 5 + (command[4] ?? 0)));
+    this.lists.clear();
+    this.cryptograms = 0;
+  }
+
+  /** PDOL for GET PROCESSING OPTIONS, CDOL1 and then CDOL2 for GENERATE AC. */
+  context(command: Uint8Array): CommandContext {
+    const list = command[1] === 0xa8 ? 0x9f38 : command[1] === 0xae ? (this.cryptograms++ === 0 ? 0x8c : 0x8d) : 0;
+    const dol = this.lists.get(list);
+    return { ...(dol && { dol }), ...(this.kernel !== undefined && { scope: this.kernel }) };
+  }
+
+  learn(data: Uint8Array): void {
+    scanTlv(data, ({ tag, valueStart, valueEnd, cut }) => {
+      if (!cut && (tag === 0x9f38 || tag === 0x8c || tag === 0x8d))
+        this.lists.set(tag, data.subarray(valueStart, valueEnd));
+    });
+  }
+}
+
+/** What the terminal put into a command that a list of the card's asked for. */
+function sentTree(command: Uint8Array, context: CommandContext): Tree | undefined {
+  if (!context.dol) return undefined;
+  try {
+    return commandParts(command, context).tree;
+  } catch (error) {
+    if (isTapbenchError(error)) return undefined; // no command, or no list: the bytes are shown as they are
+    throw error;
   }
 }
 
 function exchangeEntry({ command, response }: Exchange, scope: Scope): Extract<TranscriptEntry, { kind: "exchange" }> {
   scope.see(command);
+  const sent = sentTree(command, scope.context(command));
   const data = response.subarray(0, -2);
   const tree =
     data.length > 0 && looksLikeTlv(data)
       ? tlvTree(data, scope.kernel === undefined ? {} : { scope: scope.kernel })
       : undefined;
+  if (tree) scope.learn(data);
   const sw = response.length >= 2 ? swHex((response.at(-2)! << 8) | response.at(-1)!) : undefined;
   return {
     kind: "exchange",
-    command: { name: commandName(command), bytes: hex(command) },
+    command: { name: commandName(command), bytes: hex(command), ...(sent && { tree: sent }) },
     response: {
       name: responseName(response),
       bytes: hex(response),
@@ -171,6 +205,7 @@ export function renderTranscript(entries: readonly TranscriptEntry[], paint: Pai
           `${stamp(entry.at)}  ${paint("name", entry.command.name)}${facts.length > 0 ? paint("dim", `  (${facts.join(", ")})`) : ""}`,
         );
         lines.push(`${indent}${paint("dim", ">")} ${entry.command.bytes}`);
+        if (entry.command.tree) lines.push(...renderTree(entry.command.tree, paint, `${indent}  `));
         const { tree } = entry.response;
         lines.push(
           `${indent}${paint("dim", "<")} ${paint(good ? "good" : "bad", entry.response.name)}${tree ? "" : `  ${entry.response.bytes}`}`,
@@ -178,7 +213,7 @@ export function renderTranscript(entries: readonly TranscriptEntry[], paint: Pai
         if (!tree) break;
         lines.push(...renderTree(tree, paint, `${indent}  `));
         if (tree.scope !== undefined && tree.scope !== scope)
-          lines.push(`${indent}  ${paint("dim", `tags named by kernel ${tree.scope}`)}`);
+          lines.push(`${indent}  ${paint("dim", `tags named by ${scopeText(tree.scope)}`)}`);
         scope = tree.scope;
         break;
       }

@@ -83,6 +83,22 @@ const SUBJECTS: Readonly<Record<LinkName, string>> = {
   exchanges: "the exchanges",
 };
 
+/** What each link covers, so that a change in it breaks the link. */
+export const COVERS = {
+  issuerCertificate: "the issuer certificate (90) with its remainder (92) and exponent (9F32), under the CA key (8F)",
+  cardCertificate:
+    "the card certificate (9F46) with its remainder (9F48) and exponent (9F47), the signed records, and the AIP (82)",
+  sdad: "the signed dynamic data (9F4B) and the terminal's unpredictable number (9F37)",
+  transactionDataHash:
+    "what the terminal sent by PDOL and CDOL1, and the answer to GENERATE AC: 9F27, 9F36, 9F10 and the rest",
+} as const;
+
+/** A fault of one link as a sentence without its end. */
+export const odaFaultText = (link: keyof typeof COVERS, fault: OdaFault): string => {
+  const subject = fault === "wrong-transaction-hash" ? "transactionDataHash" : link;
+  return `${SUBJECTS[subject]} does not hold: ${Object.hasOwn(SAYS, fault) ? SAYS[fault] : fault}`;
+};
+
 const NOT_EVALUATED: Readonly<Record<LinkName, LinkStatus>> = {
   issuerCertificate: "not-evaluated",
   cardCertificate: "not-evaluated",
@@ -115,6 +131,11 @@ export function verifyExchanges(exchanges: Iterable<Exchange>, caKeys: CaKeys): 
       method: "none",
       notes: [],
     };
+  return verifyTransaction(transaction, caKeys);
+}
+
+/** The same for a transaction that was put together already. */
+export function verifyTransaction(transaction: Transaction, caKeys: CaKeys): Verification {
   const notes: string[] = [];
   const facts = factsOf(transaction);
   const { generateAc } = transaction;

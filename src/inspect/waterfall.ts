@@ -2,6 +2,7 @@ import type { ApduRecord, FrameRecord, TraceRecord } from "../util/tracer.js";
 import { formatNanos, type Nanos } from "../util/time.js";
 import { commandName } from "./apdu-text.js";
 import { isWtx, unansweredGroups } from "./frame-groups.js";
+import { xmlText } from "./markup.js";
 import { plain, type Paint, type Role } from "./paint.js";
 
 /*
@@ -10,7 +11,7 @@ import { plain, type Paint, type Role } from "./paint.js";
  * is `wtx` as long as those frames are on the air.
  */
 
-export const PARTS = ["command", "compute", "response", "wtx", "gaps"] as const;
+export const PARTS = ["command", "compute", "response", "wtx", "unsplit", "gaps"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface WaterfallRow {
@@ -93,6 +94,8 @@ function rowOf(
     compute = Math.max(0, until - from);
     for (const busy of spans) compute -= Math.max(0, Math.min(until, busy.until) - Math.max(from, busy.from));
   }
+  // Over PC/SC an exchange is one piece: what of it was on the air and what was computing cannot be seen.
+  const whole = apdu !== undefined && !seen && compute === undefined;
   return {
     label,
     at: span.from - start,
@@ -102,7 +105,8 @@ function rowOf(
       ...(seen && { command: air.command }),
       ...(compute !== undefined && { compute }),
       ...(seen && { response: air.response, wtx: air.wtx }),
-      gaps: silent - (compute ?? 0),
+      ...(whole && { unsplit: took - lead }),
+      gaps: whole ? lead : silent - (compute ?? 0),
     },
     frames: frames.length,
     extensions: frames.filter((frame) => frame.from === "picc" && isWtx(frame)).length,
@@ -213,6 +217,7 @@ const MARKS: Readonly<
   compute: { mark: "#", role: "heading", colour: "#c4643b", says: "card computing" },
   response: { mark: "<", role: "good", colour: "#3ba55d", says: "response on the air" },
   wtx: { mark: "w", role: "bad", colour: "#b23bc4", says: "waiting time extension" },
+  unsplit: { mark: "=", role: "tag", colour: "#5b7fa6", says: "command to answer (air not observed)" },
   gaps: { mark: ".", role: "dim", colour: "#b8bcc4", says: "frame delays and the rest" },
 };
 
@@ -270,24 +275,33 @@ function bars(row: WaterfallRow, scale: number, room: number, paint: Paint): str
   return shown === 0 ? paint("dim", "|") : bar;
 }
 
-const escapeXml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
 const SVG = { width: 960, row: 22, label: 280, time: 90, margin: 12 } as const;
 
+export interface WaterfallSvgOptions {
+  /** For a page that has colours of its own: text in the page's, no background. Default: a document that stands alone, in light or dark. */
+  readonly inline?: boolean;
+}
+
+const ALONE =
+  "<style>.ground{fill:#fff}.text{fill:#222}@media (prefers-color-scheme:dark){.ground{fill:#16181c}.text{fill:#e4e6ea}}</style>";
+
 /** The same as one SVG document that needs nothing else. */
-export function waterfallSvg({ rows, total, parts, apdus, frames }: Waterfall): string {
+export function waterfallSvg(
+  { rows, total, parts, apdus, frames }: Waterfall,
+  { inline = false }: WaterfallSvgOptions = {},
+): string {
   const left = SVG.margin + SVG.label + SVG.time;
   const scale = total > 0 ? (SVG.width - left - SVG.margin) / total : 0;
   const height = SVG.margin * 2 + (rows.length + PARTS.length + 2) * SVG.row;
   const number = (value: number): string => String(Math.round(value * 100) / 100);
   const out: string[] = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${SVG.width}" height="${height}" viewBox="0 0 ${SVG.width} ${height}" font-family="monospace" font-size="12">`,
-    `<title>${escapeXml(`Tap of ${formatNanos(total)}: ${apdus} commands, ${frames} frames`)}</title>`,
-    `<rect width="${SVG.width}" height="${height}" fill="#ffffff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${SVG.width}" height="${height}" viewBox="0 0 ${SVG.width} ${height}" font-family="monospace" font-size="12"${inline ? ' fill="currentColor"' : ""}>`,
+    `<title>${xmlText(`Tap of ${formatNanos(total)}: ${apdus} commands, ${frames} frames`)}</title>`,
+    ...(inline ? [] : [ALONE, `<rect class="ground" width="${SVG.width}" height="${height}"/>`]),
   ];
   const write = (x: number, line: number, text: string, anchor: "start" | "end" = "start"): void => {
     out.push(
-      `<text x="${number(x)}" y="${SVG.margin + line * SVG.row + 15}" text-anchor="${anchor}" fill="#222222">${escapeXml(text)}</text>`,
+      `<text x="${number(x)}" y="${SVG.margin + line * SVG.row + 15}" text-anchor="${anchor}"${inline ? "" : ' class="text"'}>${xmlText(text)}</text>`,
     );
   };
   rows.forEach((row, line) => {
@@ -296,7 +310,7 @@ export function waterfallSvg({ rows, total, parts, apdus, frames }: Waterfall): 
     let spent = 0;
     for (const [part, time] of drawn(row)) {
       if (time <= 0) continue;
-      const tip = escapeXml(`${MARKS[part].says}: ${formatNanos(time)}`);
+      const tip = xmlText(`${MARKS[part].says}: ${formatNanos(time)}`);
       out.push(
         `<rect x="${number(left + (row.at + spent) * scale)}" y="${SVG.margin + line * SVG.row + 4}" width="${number(Math.max(0.5, time * scale))}" height="${SVG.row - 8}" fill="${MARKS[part].colour}"><title>${tip}</title></rect>`,
       );

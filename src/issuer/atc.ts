@@ -9,6 +9,8 @@ interface Seen {
 
 /** Counters of all tokens: each value counts once. */
 export interface AtcRegister {
+  /** How far a counter may jump ahead. */
+  readonly window: number;
   judge(token: string, atc: number): AtcVerdict;
   /** The value is used up. Only for what a right cryptogram proved. */
   use(token: string, atc: number): void;
@@ -31,9 +33,14 @@ export function createAtcRegister(window: number): AtcRegister {
   }
 
   return {
+    window,
     judge,
     use(token, atc) {
       const seen = of(token);
+      if (atc === seen.highest + 1 && seen.gaps.size === 0) {
+        all.set(token, { highest: atc, gaps: seen.gaps });
+        return;
+      }
       const gaps = new Set(seen.gaps);
       for (let skipped = Math.max(seen.highest + 1, atc - window); skipped < atc; skipped++) gaps.add(skipped);
       gaps.delete(atc);

@@ -126,7 +126,12 @@ const IDENTITY: readonly Rule[] = [
         return decline("sequence-mismatch", "The sequence number is not the token's.");
       return pass("The token is known and active.");
     },
-    data: ({ card: { token } }) => ({ state: token.state }),
+    data: ({ card: { token }, request }) => ({
+      state: token.state,
+      suspendedBy: token.suspendedBy.join(" "),
+      sequence: token.sequence,
+      sequenceAsked: request.panSequence ?? "",
+    }),
   },
   {
     name: "issuer.expiry",
@@ -136,7 +141,7 @@ const IDENTITY: readonly Rule[] = [
         return decline("expired", "The token had expired on the day of the payment.");
       return pass("The token is within its validity.");
     },
-    data: ({ card: { token }, facts }) => ({ expiry: token.expiry, date: facts.date }),
+    data: ({ card: { token }, facts, request }) => ({ expiry: token.expiry, asked: request.expiry, date: facts.date }),
   },
   {
     name: "issuer.cryptogram-version",
@@ -147,7 +152,12 @@ const IDENTITY: readonly Rule[] = [
             `The card was issued with version ${card.cvn} and key index ${card.keyIndex}; its data say ${iad.cvn} and ${iad.keyIndex}.`,
           )
         : undefined,
-    data: ({ facts: { iad } }) => ({ cvn: iad.cvn, keyIndex: iad.keyIndex }),
+    data: ({ facts: { iad }, card }) => ({
+      cvn: iad.cvn,
+      keyIndex: iad.keyIndex,
+      issuedCvn: card.cvn,
+      issuedKeyIndex: card.keyIndex,
+    }),
   },
 ];
 
@@ -179,6 +189,7 @@ const JUDGEMENT: readonly Rule[] = [
     data: ({ facts, request }) => ({
       signed: String(facts.amount),
       asked: String(request.amount),
+      signedCurrency: facts.currency,
       currency: request.currency,
     }),
   },
@@ -195,7 +206,11 @@ const JUDGEMENT: readonly Rule[] = [
         );
       return undefined;
     },
-    data: ({ facts }) => ({ type: facts.type }),
+    data: ({ facts, request, card, parts }) => ({
+      type: facts.type,
+      currency: request.currency,
+      accountCurrency: parts.ledger.find(card.account)?.currency ?? "",
+    }),
   },
   {
     name: "issuer.terminal-verification",
@@ -225,7 +240,9 @@ const JUDGEMENT: readonly Rule[] = [
       if ((tvr[2]! & TVR_CVM_FAILED) !== 0) return decline("cvm-failed", "The holder could not be verified.");
       return method === 0x02 ? pass("A PIN came; this issuer keeps none to compare it with.") : undefined;
     },
-    data: ({ facts: { cvr, cvmResults } }) => ({
+    data: ({ facts: { cvr, cvmResults, tvr }, request }) => ({
+      pin: request.pin !== undefined,
+      tvr: hex(tvr),
       onDevice: cvr.functions.onDeviceSuccessful === 1,
       ...(cvmResults && { cvmResults: hex(cvmResults) }),
     }),
@@ -236,7 +253,11 @@ const JUDGEMENT: readonly Rule[] = [
       request.amount > card.perTransaction
         ? decline("limit-exceeded", `The amount is above the card's limit of ${card.perTransaction} minor units.`)
         : undefined,
-    data: ({ request, card }) => ({ amount: String(request.amount), limit: String(card.perTransaction) }),
+    data: ({ request, card }) => ({
+      amount: String(request.amount),
+      limit: String(card.perTransaction),
+      currency: request.currency,
+    }),
   },
 ];
 
@@ -269,7 +290,7 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
       "too-far": "The counter is too far ahead of the last one that was seen.",
     }[verdict];
     if (verdict !== "too-far" && verdict !== "replayed") atc.use(card.token.id, facts.atc);
-    onRule?.({ rule: "issuer.atc", says, data: { atc: facts.atc, highest, verdict } });
+    onRule?.({ rule: "issuer.atc", says, data: { atc: facts.atc, highest, verdict, window: atc.window } });
     if (verdict === "replayed") return decline("atc-replayed", says);
     return verdict === "too-far" ? decline("atc-too-far", says) : undefined;
   }
@@ -296,7 +317,12 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
     const read = readRequest(request);
     if ("missing" in read)
       return refuse(
-        told(onRule, "issuer.data", decline("chip-data-missing", `Tag ${read.missing} is missing from the chip data.`)),
+        told(
+          onRule,
+          "issuer.data",
+          decline("chip-data-missing", `Tag ${read.missing} is missing from the chip data.`),
+          () => ({ tag: read.missing }),
+        ),
       );
     if ("malformed" in read)
       return refuse(
@@ -304,6 +330,7 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
           onRule,
           "issuer.data",
           decline("chip-data-malformed", `Tag ${read.malformed} in the chip data cannot be read.`),
+          () => ({ tag: read.malformed }),
         ),
       );
 
@@ -338,6 +365,11 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
             "insufficient-funds",
             `The amount is above the available balance of ${ledger.find(card.account)?.available ?? 0n} minor units.`,
           ),
+          () => ({
+            amount: String(request.amount),
+            available: String(ledger.find(card.account)?.available ?? 0n),
+            currency: request.currency,
+          }),
         ),
         proof,
       );
@@ -358,8 +390,8 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
   };
 }
 
-function told(onRule: AuthoriserParts["onRule"], rule: string, verdict: Decline): Decline {
-  onRule?.({ rule, says: verdict.says });
+function told(onRule: AuthoriserParts["onRule"], rule: string, verdict: Decline, data?: () => Data): Decline {
+  onRule?.({ rule, says: verdict.says, ...(data && { data: data() }) });
   return verdict;
 }
 

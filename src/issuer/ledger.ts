@@ -48,7 +48,8 @@ export function createLedger(random: Random): Ledger {
     if (amount < 0n) throw issuerError("bad-amount", "an amount cannot be negative", { amount: String(amount) });
   };
   function put(account: Omit<Account, "available">): Account {
-    const whole = { ...account, available: account.balance - account.held };
+    const { id, currency, balance, held } = account;
+    const whole = { id, currency, balance, held, available: balance - held };
     accounts.set(account.id, whole);
     return whole;
   }
@@ -92,7 +93,7 @@ export function createLedger(random: Random): Ledger {
       if (account.available < amount) return undefined;
       const hold: Hold = { id: seededUuid(random), account: id, amount, state: "open" };
       holds.set(hold.id, hold);
-      put({ ...account, held: account.held + amount });
+      put({ id, currency: account.currency, balance: account.balance, held: account.held + amount });
       return hold;
     },
     capture: (holdId, amount) => close(holdId, "captured", amount),

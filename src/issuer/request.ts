@@ -39,7 +39,7 @@ export interface ChipFacts {
   readonly date: string;
   readonly type: number;
   /** 9F34, where it came. */
-  readonly cvmResults?: Uint8Array;
+  readonly cvmResults?: Uint8Array | undefined;
 }
 
 /** Facts, or what is wrong with the data. */
@@ -75,7 +75,7 @@ export function readRequest(request: AuthorisationRequest): ReadRequest {
         currency: fromBcd(at(0x5f2a)).slice(1),
         date: fromBcd(at(0x9a)),
         type: at(0x9c)[0]!,
-        ...(cvmResults && { cvmResults }),
+        cvmResults,
       },
     };
   } catch (error) {

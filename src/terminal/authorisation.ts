@@ -18,10 +18,14 @@ export interface Account {
  * @throws `terminal/card-data-missing`, `terminal/bad-card-data`
  */
 export function accountOf(record: DataObjects): Account {
+  let pan = digits("5A", record.get(0x5a), fromCompressed);
+  let expiry = digits("5F24", record.get(0x5f24), fromBcd)?.slice(0, 4);
   const track = record.get(0x57);
-  const fromTrack = track && parseTrack2(track);
-  const pan = digits("5A", record.get(0x5a), fromCompressed) ?? fromTrack?.pan;
-  const expiry = digits("5F24", record.get(0x5f24), fromBcd)?.slice(0, 4) ?? fromTrack?.expiry;
+  if (track && (pan === undefined || expiry === undefined)) {
+    const fromTrack = parseTrack2(track);
+    pan ??= fromTrack?.pan;
+    expiry ??= fromTrack?.expiry;
+  }
   if (!pan)
     throw terminalError("card-data-missing", "the card gave no account number: neither 5A nor a readable 57", {
       tag: "5A",
@@ -31,7 +35,7 @@ export function accountOf(record: DataObjects): Account {
       tag: "5F24",
     });
   const panSequence = digits("5F34", record.get(0x5f34), fromBcd);
-  return { pan, expiry, ...(panSequence !== undefined && { panSequence }) };
+  return panSequence === undefined ? { pan, expiry } : { pan, expiry, panSequence };
 }
 
 function digits(tag: string, value: Uint8Array | undefined, read: (bytes: Uint8Array) => string): string | undefined {

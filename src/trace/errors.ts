@@ -13,4 +13,7 @@ export const traceError = errorTable("trace", [
   "bad-tap",
   "no-exchanges",
   "too-large",
+  "no-frames",
+  "bad-block",
+  "unknown-format",
 ]);

@@ -1,6 +1,7 @@
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { TraceRecord } from "../util/tracer.js";
+import { isTapbenchError } from "../util/errors.js";
 import { traceError } from "./errors.js";
 import { encodeHeader, traceHeader, type TraceHeader, type TraceIdentity } from "./header.js";
 import { maskRecords, requireTestData } from "./mask.js";
@@ -27,12 +28,16 @@ export function presentableTrace(
   records: readonly TraceRecord[],
   options: WriteTraceOptions = {},
 ): { header: TraceHeader; records: TraceRecord[] } {
-  const { reveal } = options;
-  if (reveal) requireTestData(records, reveal);
   return {
-    header: traceHeader(identity, reveal === undefined),
-    records: maskRecords(records, { keepAccount: reveal !== undefined }),
+    header: traceHeader(identity, options.reveal === undefined),
+    records: presentableRecords(records, options),
   };
+}
+
+/** Records as they may be shown; a masked trace comes out as it was. @throws `trace/not-test-data` */
+export function presentableRecords(records: readonly TraceRecord[], { reveal }: WriteTraceOptions = {}): TraceRecord[] {
+  if (reveal) requireTestData(records, reveal);
+  return maskRecords(records, { keepAccount: reveal !== undefined });
 }
 
 /**
@@ -54,7 +59,11 @@ export async function writeTraceFile(
 
 const CHUNK = 1 << 16;
 
-async function writeWhole(path: string, lines: Iterable<string>, mode: number): Promise<void> {
+/** Text or bytes, in pieces of any size. */
+export type Pieces<T = string | Uint8Array> = Iterable<T> | AsyncIterable<T>;
+
+/** Writes pieces beside their place, syncs and renames them. @throws `trace/write-failed` with the path, and what `pieces` throws */
+export async function writeWhole(path: string, pieces: Pieces, mode: number): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
   let file: FileHandle | undefined;
@@ -62,8 +71,14 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
     await rm(temporary, { force: true });
     file = await open(temporary, "wx", mode);
     let chunk = "";
-    for (const line of lines) {
-      chunk += line;
+    for await (const piece of pieces) {
+      if (typeof piece !== "string") {
+        await file.writeFile(chunk);
+        await file.writeFile(piece);
+        chunk = "";
+        continue;
+      }
+      chunk += piece;
       if (chunk.length < CHUNK) continue;
       await file.writeFile(chunk);
       chunk = "";
@@ -76,6 +91,7 @@ async function writeWhole(path: string, lines: Iterable<string>, mode: number): 
   } catch (error) {
     await file?.close().catch(() => {});
     await rm(temporary, { force: true }).catch(() => {});
+    if (isTapbenchError(error)) throw error;
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const why = missing ? `there is no folder ${folder}` : (error as Error).message;
     throw traceError("write-failed", `cannot write ${path}: ${why}`, { path, ...(missing && { folder }) }, error);

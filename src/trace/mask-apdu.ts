@@ -1,5 +1,5 @@
 import type { ApduRecord } from "../util/tracer.js";
-import { blank, maskTlv, pansInTlv, sweep } from "./sensitive.js";
+import { blank, maskTlv, pansInTlv, sweep, type KnownPans } from "./sensitive.js";
 
 /*
  * Masks the bytes of APDUs. Long data is spread over several of them: chained commands, STORE DATA blocks, GET RESPONSE. What belongs
@@ -28,6 +28,8 @@ const INS = {
 } as const;
 
 const MAC_LENGTH = 8;
+/** More data wait for GET RESPONSE. ISO/IEC 7816-4 5.1.3. */
+const SW1_MORE = 0x61;
 
 /** Their answers are BER-TLV, so bytes that are not are damaged account data. */
 const ANSWERS_TLV: ReadonlySet<number> = new Set([
@@ -53,6 +55,12 @@ function dataRange(command: Uint8Array): readonly [from: number, to: number] {
 const ins = (command: Uint8Array): number => command[1] ?? -1;
 const sw1 = (response: Uint8Array): number => (response.length >= 2 ? response[response.length - 2]! : -1);
 
+/** Where the data of a response end: before the status word (6XXX or 9XXX, ISO/IEC 7816-4 5.6). A response that was cut off has none. */
+function dataEnd(response: Uint8Array): number {
+  const kind = sw1(response) >> 4;
+  return kind === 6 || kind === 9 ? response.length - 2 : response.length;
+}
+
 /** Part of one record's bytes. */
 interface Piece {
   readonly bytes: Uint8Array;
@@ -60,8 +68,10 @@ interface Piece {
   readonly to: number;
 }
 
-/** Runs `work` on the pieces put together, and writes its changes back. */
+/** Runs `work` on the pieces put together, and writes its changes back; a single piece is worked on where it is. */
 function together(pieces: readonly Piece[], work: (data: Uint8Array) => void): void {
+  const [only, ...others] = pieces;
+  if (only && others.length === 0) return work(only.bytes.subarray(only.from, only.to));
   const data = new Uint8Array(pieces.reduce((sum, { from, to }) => sum + to - from, 0));
   let at = 0;
   for (const { bytes, from, to } of pieces) {
@@ -89,6 +99,14 @@ interface ResponseRun {
   readonly pieces: Piece[];
 }
 
+/** Whether the data of a command goes on in the next: blocks of STORE DATA, and command chaining (ISO/IEC 7816-4 5.3.3). */
+const goesOn = (command: Uint8Array): boolean =>
+  ins(command) === INS.storeData ? ((command[2] ?? 0) & 0x80) === 0 : ((command[0] ?? 0) & 0x10) !== 0;
+
+/** Nothing of the exchange goes on in later ones, so that they can be masked without it. */
+export const standsAlone = ({ command, response }: MaskedApdu): boolean =>
+  !goesOn(command) && sw1(response) !== SW1_MORE;
+
 /** Groups copies of the records' bytes by what they carry. */
 function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; responses: ResponseRun[] } {
   const commands: CommandRun[] = [];
@@ -104,16 +122,15 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
     }
     const secured = (cla & 0x0c) !== 0 && to - from >= MAC_LENGTH; // a MAC stands behind the data of each block
     open.pieces.push({ bytes: command, from, to: secured ? to - MAC_LENGTH : to });
-    const more = open.ins === INS.storeData ? ((command[2] ?? 0) & 0x80) === 0 : (cla & 0x10) !== 0;
-    if (!more) open = undefined;
+    if (!goesOn(command)) open = undefined;
 
-    const piece = { bytes: response, from: 0, to: Math.max(0, response.length - 2) };
+    const piece = { bytes: response, from: 0, to: dataEnd(response) };
     if (waiting && ins(command) === INS.getResponse) waiting.pieces.push(piece);
     else {
       waiting = { ins: ins(command), pieces: [piece] };
       responses.push(waiting);
     }
-    if (sw1(response) !== 0x61) waiting = undefined;
+    if (sw1(response) !== SW1_MORE) waiting = undefined;
   }
   return { commands, responses };
 }
@@ -173,11 +190,7 @@ function maskCommand(run: CommandRun, data: Uint8Array, keepAccount: boolean): v
  * Masked copies of the exchanges, in their order. Keys and PINs always go; account data stays when `keepAccount` says so.
  * `pans`: every PAN that is known, to be found outside its tags too.
  */
-export function maskApdus(
-  records: readonly ApduRecord[],
-  pans: ReadonlySet<string>,
-  keepAccount: boolean,
-): MaskedApdu[] {
+export function maskApdus(records: readonly ApduRecord[], pans: KnownPans, keepAccount: boolean): MaskedApdu[] {
   const copies = records.map(({ command, response }) => ({
     command: Uint8Array.from(command),
     response: Uint8Array.from(response),

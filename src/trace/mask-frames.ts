@@ -1,6 +1,7 @@
 import type { ApduRecord, FrameRecord } from "../util/tracer.js";
+import { CRC_LENGTH, iBlock, isControlBlock, type IBlock } from "./iso-dep.js";
 import type { MaskedApdu } from "./mask-apdu.js";
-import { blank, sweep } from "./sensitive.js";
+import { blank, sweep, type KnownPans } from "./sensitive.js";
 
 /*
  * The frames of an exchange carry its APDUs in blocks (ISO/IEC 14443-4 7): the information fields of the I-blocks, one after the other,
@@ -8,28 +9,6 @@ import { blank, sweep } from "./sensitive.js";
  * that noise has changed, frames of an exchange that never ended. The CRC of a changed frame goes too, because it is a check sum
  * over the digits that were taken out.
  */
-
-const CRC_LENGTH = 2;
-
-interface IBlock {
-  readonly number: number;
-  readonly chained: boolean;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** PCB of ISO/IEC 14443-4 7.1.1.1: 00x0 xx1x is an I-block; b4 announces a CID, b3 a NAD. */
-function iBlock(bytes: Uint8Array): IBlock | undefined {
-  const pcb = bytes[0];
-  if (pcb === undefined || (pcb & 0xe2) !== 0x02) return undefined;
-  const from = 1 + (pcb & 0x08 ? 1 : 0) + (pcb & 0x04 ? 1 : 0);
-  const to = bytes.length - CRC_LENGTH;
-  return from > to ? undefined : { number: pcb & 1, chained: (pcb & 0x10) !== 0, from, to };
-}
-
-/** R- and S-blocks: acknowledgement, waiting time, parameters, DESELECT. They have no room for account data. */
-const isControlBlock = (bytes: Uint8Array): boolean =>
-  bytes.length <= 5 && ((bytes[0]! & 0xe6) === 0xa2 || (bytes[0]! & 0xc7) === 0xc2);
 
 /** Where the polling for cards stands. Nothing secret is on the air before the answer to RATS (ISO/IEC 14443-3, 14443-4 5). */
 type Phase = "blocks" | "activation" | "rats-sent";
@@ -107,7 +86,7 @@ const isHarmless = ({ from, bytes, fault }: FrameRecord): boolean => {
 /**
  * `pans`: account numbers known from elsewhere in the trace. With `keepAccount` only frames that may carry keys or PINs are masked.
  */
-export function frameMasker(pans: ReadonlySet<string>, keepAccount: boolean): FrameMasker {
+export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker {
   let phase: Phase = "blocks";
 
   const mask = (

@@ -1,8 +1,8 @@
 import type { ApduRecord, FrameRecord, RuleRecord, TraceRecord } from "../util/tracer.js";
 import { traceError } from "./errors.js";
 import { maskApdus, pansInApdus } from "./mask-apdu.js";
-import { frameMasker } from "./mask-frames.js";
-import { maskPan, sweepText } from "./sensitive.js";
+import { frameMasker, type FrameMasker } from "./mask-frames.js";
+import { knownPans, maskPan, sweepText, type KnownPans } from "./sensitive.js";
 
 export interface MaskOptions {
   /** Leave account data as it is (test data, checked with `requireTestData`). Keys and PINs are masked all the same. */
@@ -16,14 +16,29 @@ const isApdu = (record: TraceRecord): record is ApduRecord => record.layer === "
  * APDUs, in the blocks of frames, and in what rules say. Same records, same order, same lengths; only bytes differ. Keys and PINs
  * in personalisation commands never come through, whatever the options.
  */
-export function maskRecords(records: readonly TraceRecord[], options: MaskOptions = {}): TraceRecord[] {
-  const keepAccount = options.keepAccount === true;
-  const apdus = records.filter(isApdu);
-  const pans = new Set([...pansInApdus(apdus)].toSorted((a, b) => b.length - a.length));
-  const masked = new Map(maskApdus(apdus, pans, keepAccount).map((copy, i) => [apdus[i]!, copy]));
-  const out: TraceRecord[] = [...records];
+export const maskRecords = (records: readonly TraceRecord[], options: MaskOptions = {}): TraceRecord[] =>
+  recordMasker(pansIn(records), options)(records);
 
-  const frames = frameMasker(pans, keepAccount);
+/** Masks the records of one trace in parts that stand for themselves (batches.ts). `pans`: every PAN in any of them. */
+export function recordMasker(
+  pans: ReadonlySet<string>,
+  options: MaskOptions = {},
+): (records: readonly TraceRecord[]) => TraceRecord[] {
+  const keepAccount = options.keepAccount === true;
+  const known = knownPans(pans);
+  const frames = frameMasker(known, keepAccount);
+  return (records) => maskPart(records, known, frames, keepAccount);
+}
+
+function maskPart(
+  records: readonly TraceRecord[],
+  known: KnownPans,
+  frames: FrameMasker,
+  keepAccount: boolean,
+): TraceRecord[] {
+  const apdus = records.filter(isApdu);
+  const masked = new Map(maskApdus(apdus, known, keepAccount).map((copy, i) => [apdus[i]!, copy]));
+  const out: TraceRecord[] = [...records];
   let pending: number[] = [];
   const settle = (apdu?: ApduRecord): void => {
     const group = pending.map((index) => records[index] as FrameRecord);
@@ -39,13 +54,13 @@ export function maskRecords(records: readonly TraceRecord[], options: MaskOption
       if (record.via === "contactless") settle(record);
       out[index] = { ...record, ...masked.get(record)! };
     } else if (record.layer === "field") settle();
-    else if (!keepAccount) out[index] = maskRule(record, pans);
+    else if (!keepAccount) out[index] = maskRule(record, known);
   });
   settle();
   return out;
 }
 
-function maskRule(record: RuleRecord, pans: ReadonlySet<string>): RuleRecord {
+function maskRule(record: RuleRecord, pans: KnownPans): RuleRecord {
   const { data } = record;
   return {
     ...record,
@@ -66,7 +81,12 @@ export const pansIn = (records: readonly TraceRecord[]): ReadonlySet<string> => 
  * @throws `trace/not-test-data`, with the PAN masked
  */
 export function requireTestData(records: readonly TraceRecord[], isTestPan: (pan: string) => boolean): void {
-  for (const pan of pansIn(records))
+  requireTestPans(pansIn(records), isTestPan);
+}
+
+/** The same for the PANs alone. @throws `trace/not-test-data`, with the PAN masked */
+export function requireTestPans(pans: Iterable<string>, isTestPan: (pan: string) => boolean): void {
+  for (const pan of pans)
     if (!isTestPan(pan))
       throw traceError(
         "not-test-data",

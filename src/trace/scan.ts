@@ -19,8 +19,14 @@ const MAX_OBJECTS = 4096;
  * Walks BER-TLV that may be damaged: objects in order, parents before children. A value that is cut off is walked as far as it
  * goes. Returns the offset where nothing more could be made of the bytes; their length when all of them were walked.
  */
-export function scanTlv(bytes: Uint8Array, visit: (object: ScannedTlv) => void, from = 0, to = bytes.length): number {
-  const budget = { left: MAX_OBJECTS };
+export function scanTlv(
+  bytes: Uint8Array,
+  visit: (object: ScannedTlv) => void,
+  from = 0,
+  to = bytes.length,
+  maxObjects = MAX_OBJECTS,
+): number {
+  const budget = { left: maxObjects };
   return walk(bytes, from, to, 0, budget, visit);
 }
 

@@ -58,10 +58,10 @@ function leadingDigits(value: Uint8Array): number {
 }
 
 /** PAN and what follows it in 5A, 57 and 9F6B: the field separator D and the padding F stay. */
-function maskPacked(value: Uint8Array): void {
+function maskPacked(value: Uint8Array, cut: boolean): void {
   const digits = leadingDigits(value);
-  if (digits < MIN_PAN || digits > MAX_PAN) {
-    // Not decodable as a PAN: the first six digits are no BIN of anything then, so nothing stays.
+  if (cut || digits < MIN_PAN || digits > MAX_PAN) {
+    // Not decodable as a PAN: the first six digits are no BIN of anything then, nor the last four its end, so nothing stays.
     value.fill(MASK_BYTE);
     return;
   }
@@ -75,21 +75,21 @@ function maskPacked(value: Uint8Array): void {
 }
 
 /** Track 1: format code, PAN, `^`, name, `^`, the rest. The carets stay. */
-function maskTrack1(value: Uint8Array): void {
+function maskTrack1(value: Uint8Array, cut: boolean): void {
   const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
   let end = 1;
   while (isDigit(value[end])) end++;
   const digits = end - 1;
-  const whole = digits >= MIN_PAN && digits <= MAX_PAN && value[end] === 0x5e;
+  const whole = !cut && digits >= MIN_PAN && digits <= MAX_PAN && value[end] === 0x5e;
   for (let i = 0; i < value.length; i++) {
     const shown = whole && (i < 7 || (i >= end - 4 && i < end));
     if (!shown && value[i] !== 0x5e) value[i] = MASK_CHARACTER;
   }
 }
 
-function maskValue(shape: Shape, value: Uint8Array): void {
-  if (shape === "packed") maskPacked(value);
-  else if (shape === "track1") maskTrack1(value);
+function maskValue(shape: Shape, value: Uint8Array, cut: boolean): void {
+  if (shape === "packed") maskPacked(value, cut);
+  else if (shape === "track1") maskTrack1(value, cut);
   else value.fill(shape === "text" ? MASK_CHARACTER : MASK_BYTE);
 }
 
@@ -103,7 +103,7 @@ export function maskTlv(bytes: Uint8Array, from = 0, to = bytes.length): number 
     bytes,
     ({ tag, start, valueStart, valueEnd, cut }) => {
       const shape = SENSITIVE.get(tag);
-      if (shape) maskValue(shape, bytes.subarray(valueStart, valueEnd));
+      if (shape) maskValue(shape, bytes.subarray(valueStart, valueEnd), cut);
       else if (cut && !isConstructed(tag)) understood = Math.min(understood, start);
     },
     from,
@@ -134,26 +134,80 @@ const addPan = (found: Set<string>, digits: string): void => {
   if (/^[0-9]+$/.test(digits) && digits.length >= MIN_PAN && digits.length <= MAX_PAN) found.add(digits);
 };
 
-/** PAN, separator, expiry: track 2 data wherever it stands. */
-const TRACK_2 = /(\d{12,19})[D=]\d{4,}F?/g;
+/** Account numbers that are known, to be found wherever they stand; any number of them. */
+export interface KnownPans {
+  /** Where they stand in a text of digits and other characters. */
+  places(text: string): { readonly at: number; readonly length: number }[];
+}
+
+const BIN = 1e6;
+const ZERO = 0x30;
+const digitAt = (text: string, at: number): number => {
+  const value = text.charCodeAt(at) - ZERO;
+  return value >= 0 && value <= 9 ? value : -1;
+};
+
+export function knownPans(pans: ReadonlySet<string>): KnownPans {
+  const bins = new Set([...pans].map((pan) => Number(pan.slice(0, 6))));
+  const lengths = [...new Set([...pans].map((pan) => pan.length))];
+  return {
+    places(text) {
+      const found: { at: number; length: number }[] = [];
+      if (pans.size === 0) return found;
+      let last6 = 0;
+      let row = 0;
+      for (let i = 0; i < text.length; i++) {
+        const digit = digitAt(text, i);
+        row = digit < 0 ? 0 : row + 1;
+        last6 = digit < 0 ? 0 : (last6 * 10 + digit) % BIN;
+        if (row < 6 || !bins.has(last6)) continue;
+        for (const length of lengths)
+          if (pans.has(text.slice(i - 5, i - 5 + length))) found.push({ at: i - 5, length });
+      }
+      return found;
+    },
+  };
+}
+
+/** So many bytes with two digits each stand in a row where twelve packed digits do, at either nibble; and where as many characters do. */
+const DIGIT_BYTES = (MIN_PAN >> 1) - 1;
+
+/** A quick look that spares most data the search. */
+function mayHoldDigits(bytes: Uint8Array): boolean {
+  let row = 0;
+  for (const byte of bytes) {
+    row = byte < 0x9a && (byte & 0x0f) < 10 ? row + 1 : 0;
+    if (row === DIGIT_BYTES) return true;
+  }
+  return false;
+}
 
 /**
  * Masks the known PANs wherever they stand in `bytes`, packed at either nibble or as text, and whatever looks like track 2 data.
  * For data whose structure is not known.
  */
-export function sweep(bytes: Uint8Array, pans: Iterable<string>): void {
+export function sweep(bytes: Uint8Array, pans: KnownPans): void {
+  if (!mayHoldDigits(bytes)) return;
   const nibbles = hex(bytes);
-  const text = Buffer.from(bytes).toString("latin1");
-  for (const pan of pans) {
-    for (let at = nibbles.indexOf(pan); at >= 0; at = nibbles.indexOf(pan, at + 1))
-      for (let i = 6; i < pan.length - 4; i++) setNibble(bytes, at + i, MASK_NIBBLE);
-    for (let at = text.indexOf(pan); at >= 0; at = text.indexOf(pan, at + 1))
-      bytes.fill(MASK_CHARACTER, at + 6, at + pan.length - 4);
-  }
-  for (const match of nibbles.matchAll(TRACK_2)) {
-    const digits = match[1]!.length;
-    for (let i = 6; i < match[0].length; i++)
-      if (i < digits - 4 || i > digits) setNibble(bytes, match.index + i, MASK_NIBBLE);
+  for (const { at, length } of pans.places(nibbles))
+    for (let i = 6; i < length - 4; i++) setNibble(bytes, at + i, MASK_NIBBLE);
+  for (const { at, length } of pans.places(Buffer.from(bytes).toString("latin1")))
+    bytes.fill(MASK_CHARACTER, at + 6, at + length - 4);
+  sweepTrack2(bytes, nibbles);
+}
+
+/** What `TRACK_2` finds, from the separators on: the expression would look at every run of digits many times. */
+function sweepTrack2(bytes: Uint8Array, nibbles: string): void {
+  for (let separator = nibbles.indexOf("D"); separator >= 0; separator = nibbles.indexOf("D", separator + 1)) {
+    let digits = 0;
+    while (digits < MAX_PAN && digitAt(nibbles, separator - digits - 1) >= 0) digits++;
+    if (digits < MIN_PAN) continue;
+    let end = separator + 1;
+    while (digitAt(nibbles, end) >= 0) end++;
+    if (end < separator + 5) continue;
+    if (nibbles[end] === "F") end++;
+    const start = separator - digits;
+    for (let i = start + 6; i < end; i++) if (i < separator - 4 || i > separator) setNibble(bytes, i, MASK_NIBBLE);
   }
 }
 
@@ -167,10 +221,14 @@ function hasCheckDigit(digits: string): boolean {
   return sum % 10 === 0;
 }
 
+/** PAN, separator, expiry: track 2 data wherever it stands. */
+const TRACK_2 = /(\d{12,19})[D=]\d{4,}F?/g;
+
 /** Masks PANs in a sentence or a value of a rule record: known ones, track data, and any 13 to 19 digits with a right check digit. */
-export function sweepText(text: string, pans: Iterable<string>): string {
+export function sweepText(text: string, pans: KnownPans): string {
   let out = text;
-  for (const pan of pans) out = out.replaceAll(pan, maskPan(pan));
+  for (const { at, length } of pans.places(text))
+    out = `${out.slice(0, at + 6)}${"*".repeat(length - 10)}${out.slice(at + length - 4)}`;
   out = out.replace(TRACK_2, (_, pan: string) => `${maskPan(pan)}D*`);
   return out.replace(/(?<!\d)\d{13,19}(?!\d)/g, (digits) => (hasCheckDigit(digits) ? maskPan(digits) : digits));
 }

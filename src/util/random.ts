@@ -1,5 +1,5 @@
 import { createHash, hash } from "node:crypto";
-import { concat, u32be } from "./bytes.js";
+import { roomFor } from "./bytes.js";
 import { utilError } from "./errors.js";
 
 /**
@@ -38,14 +38,20 @@ export const seededRandom = (seed: string): Random =>
 /** A generator that goes on where `position` was taken. */
 export function resumeRandom(position: RandomPosition): Random {
   const { key } = position;
-  const nth = (block: number): Uint8Array => new Uint8Array(hash("sha256", concat(key, u32be(block)), "buffer"));
+  const numbered = roomFor(key.length + 4);
+  numbered.set(key);
+  const counter = new DataView(numbered.buffer, numbered.byteOffset + key.length);
+  const nth = (number: number): Uint8Array => {
+    counter.setUint32(0, number);
+    return hash("sha256", numbered, "buffer");
+  };
   let block = position.block;
   let used = position.used;
   let current = used < BLOCK ? nth(block - 1) : undefined;
 
   const random: Random = {
     bytes(count) {
-      const out = new Uint8Array(count);
+      const out = roomFor(count);
       for (let i = 0; i < count; i++) {
         if (used === BLOCK) {
           current = undefined;
@@ -61,8 +67,8 @@ export function resumeRandom(position: RandomPosition): Random {
         throw utilError("bad-bound", `there is no whole number from 0 to below ${bound}`, { bound });
       const limit = 2 ** 32 - (2 ** 32 % bound); // reject the uneven tail, so that every value is as likely
       for (;;) {
-        const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
-        const value = a * 2 ** 24 + ((b << 16) | (c << 8) | d);
+        const drawn = random.bytes(4);
+        const value = ((drawn[0]! << 24) | (drawn[1]! << 16) | (drawn[2]! << 8) | drawn[3]!) >>> 0;
         if (value < limit) return value % bound;
       }
     },

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { DeviceSnapshot, EmulatedDevice } from "../../emulator/device.js";
 import { openBench } from "../../src/bench/bench.js";
-import { parseTlv, tlv, type Tlv } from "../../src/codec/tlv.js";
 import { caKeysOf } from "../../src/emv/oda.js";
 import { loadProfile } from "../../src/profiles/load.js";
 import { crcFrame } from "../../src/protocols/iso14443/frame.js";
@@ -10,6 +9,7 @@ import type { TypeAState } from "../../src/protocols/iso14443/listener.js";
 import { concat, unhex } from "../../src/util/bytes.js";
 import type { Listener } from "../../src/util/dialogue.js";
 import type { Frame } from "../../src/protocols/iso14443/frame.js";
+import { add, at, commandOf, flip, nested, OK, set, twice, without, type Change } from "../support/changed-answers.js";
 import { tapCard, type Tap, type TappedCard } from "../support/tapped-card.js";
 
 /*
@@ -31,14 +31,6 @@ beforeAll(async () => {
   tap = { terminal: await loadProfile("terminal", "shop"), caKeys: caKeysOf(bench.issuer.caPublicKeys()), at: AT };
 });
 
-type Command = "ppse" | "select" | "gpo" | "record" | "ac";
-function commandOf(apdu: Uint8Array): Command {
-  if (apdu[1] === 0xa4) return apdu[5] === 0x32 ? "ppse" : "select";
-  return apdu[1] === 0xa8 ? "gpo" : apdu[1] === 0xb2 ? "record" : "ac";
-}
-
-/** What becomes of an answer: other bytes, with status word; undefined: the card falls silent. */
-type Change = (answer: Uint8Array, command: Command, apdu: Uint8Array) => Uint8Array | string | undefined;
 const changed =
   (change: Change): CardApp =>
   (apdu) => {
@@ -48,51 +40,12 @@ const changed =
       ? undefined
       : { response: typeof response === "string" ? unhex(response) : response, took: answer.took };
   };
-/** Only the answer to that command, or only that record. */
-const at =
-  (where: Command | `record ${string}`, change: (answer: Uint8Array) => Uint8Array | string | undefined): Change =>
-  (answer, command, apdu) => {
-    const record = command === "record" ? `record ${apdu[3]! >> 3}/${apdu[2]}` : command;
-    return where === command || where === record ? change(answer) : answer;
-  };
-
 function comesTo(card: TappedCard): string {
   device.picc.powerOff();
   device.restore(good);
   return tapCard(card, tap);
 }
 const run = (change: Change): string => comesTo({ app: changed(change) });
-
-// ---- tools that change answers ----
-
-const OK = unhex("9000");
-const encode = ({ tag, value, children }: Tlv): Uint8Array =>
-  tlv(tag, children ? concat(...children.map(encode)) : value);
-/** The objects of an answer, changed and put together again. */
-const objects =
-  (change: (all: readonly Tlv[]) => readonly Tlv[]) =>
-  (answer: Uint8Array): Uint8Array => {
-    const into = (all: readonly Tlv[]): readonly Tlv[] =>
-      change(all).map((one) => (one.children ? { ...one, children: [...into(one.children)] } : one));
-    return concat(...into(parseTlv(answer.subarray(0, -2))).map(encode), OK);
-  };
-const without = (tag: number) => objects((all) => all.filter((one) => one.tag !== tag));
-const twice = (tag: number) => objects((all) => all.flatMap((one) => (one.tag === tag ? [one, one] : [one])));
-const set = (tag: number, value: string) =>
-  objects((all) => all.map((one) => (one.tag === tag ? { ...one, value: unhex(value) } : one)));
-const flip = (tag: number, byte: number) =>
-  objects((all) =>
-    all.map((one) => (one.tag === tag ? { ...one, value: one.value.map((b, i) => (i === byte ? b ^ 1 : b)) } : one)),
-  );
-const add = (text: string) => (answer: Uint8Array) => {
-  const [template] = parseTlv(answer.subarray(0, -2));
-  return concat(tlv(template!.tag, template!.value, unhex(text)), OK);
-};
-const nested = (depth: number): string => {
-  let inner = "DF0100";
-  for (let i = 0; i < depth; i++) inner = Buffer.from(tlv(0xe0, unhex(inner))).toString("hex");
-  return inner;
-};
 
 test("the good card, unchanged", () => {
   expect(run((answer) => answer)).toBe("online-request cda ok");

@@ -14,6 +14,7 @@ import { parseTrack1, parseTrack2 } from "../../src/emv/track.js";
 import { decodeBytes, renderDecoded } from "../../src/inspect/decode.js";
 import { tlvTree } from "../../src/inspect/tree.js";
 import { Ats, atsParameters, Hlta, Pps, Rats, Select } from "../../src/protocols/iso14443/messages.js";
+import { decodeAtr } from "../../src/protocols/iso7816/atr.js";
 import { decodeCommand, decodeResponse, encodeCommand } from "../../src/protocols/iso7816/apdu.js";
 import { concat, equalBytes, hex, unhex } from "../../src/util/bytes.js";
 import { seededRandom } from "../../src/util/random.js";
@@ -163,6 +164,37 @@ test("command APDUs: what is taken is written back as it was, but for the form o
       if (command) expect(hex(encodeCommand(command))).toBe(hex(bytes));
     }),
     { numRuns: 1500 },
+  );
+});
+
+test("answers to reset: decoded whole, or refused at an offset inside", () => {
+  const samples = [
+    "3B8F8001804F0CA000000306030001000000006A",
+    "3BF81300008131FE454A434F5076323431B7",
+    "3B6E000080318066B0840C016E0183009000",
+  ].map(unhex);
+  fc.assert(
+    fc.property(mutated(samples), (bytes) => {
+      const atr = onlyOurErrors(() => decodeAtr(bytes), /^iso7816\/bad-atr$/);
+      if (!atr) return;
+      expect(2 + atr.interfaceBytes.length + atr.historical.length + (atr.tck ? 1 : 0)).toBe(bytes.length);
+      for (const line of renderDecoded(decodeBytes(bytes, { as: "atr" }))) expect(line).not.toMatch(/undefined|NaN/);
+    }),
+    RUNS,
+  );
+});
+
+test("data of a list, whatever the list and the data are", () => {
+  fc.assert(
+    fc.property(
+      mutated(["9F38069F66049F0206", "9F02069F03069F1A02"].map(unhex)),
+      fc.uint8Array({ maxLength: 40 }),
+      (dol, data) => {
+        const decoded = onlyOurErrors(() => decodeBytes(data, { as: "dol", dol }), /^inspect\/nothing-to-decode$/);
+        if (decoded) for (const line of renderDecoded(decoded)) expect(line).not.toMatch(/undefined|NaN|\[object/);
+      },
+    ),
+    RUNS,
   );
 });
 

@@ -5,17 +5,22 @@ import { openBench } from "../../src/bench/bench.js";
 import { amountOf, dateOf } from "../../src/cli/arguments.js";
 import { contactlessExchanges } from "../../src/inspect/exchanges.js";
 import { importTap } from "../../src/trace/import/recorded-tap.js";
+import { reportCsv } from "../../src/inspect/report-csv.js";
+import { reportHtml } from "../../src/inspect/report-html.js";
+import { reportJunit } from "../../src/inspect/report-junit.js";
 import { renderTranscript, transcribe } from "../../src/inspect/transcript.js";
 import { verifyExchanges } from "../../src/inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../src/inspect/waterfall.js";
 import { currency, MAX_AMOUNT } from "../../src/profiles/currencies.js";
 import { presentableTrace, traceLines } from "../../src/trace/file.js";
+import { traceHeader } from "../../src/trace/header.js";
 import { maskRecords, pansIn } from "../../src/trace/mask.js";
 import { memoryTrace } from "../../src/trace/memory.js";
 import { readTrace } from "../../src/trace/reader.js";
 import { decodeRecord, encodeRecord } from "../../src/trace/record.js";
 import { hex } from "../../src/util/bytes.js";
 import type { TraceRecord } from "../../src/util/tracer.js";
+import { readMarkup } from "../support/markup.js";
 import { untimed } from "../support/untimed.js";
 import { mutated, mutatedText, onlyOurErrors } from "./mutate.js";
 
@@ -83,6 +88,14 @@ describe("traces", () => {
         const times = waterfall(list);
         expect(renderWaterfall(times).length).toBeGreaterThan(0);
         expect(waterfallSvg(times)).not.toMatch(/undefined|NaN|Infinity/);
+        const header = traceHeader({ seed: "fuzz", profile: "fuzz", configuration: "" }, true);
+        const reported = [{ name: "fuzz", header, records: masked }];
+        for (const report of [reportHtml, reportJunit]) {
+          const text = [...report(reported)].join("");
+          expect(() => readMarkup(text)).not.toThrow();
+          expect(text).not.toMatch(/undefined|NaN/);
+        }
+        expect([...reportCsv(reported)]).toHaveLength(1 + masked.filter(({ layer }) => layer === "apdu").length);
       }),
       { numRuns: 300 },
     );

@@ -38,6 +38,7 @@ type Handler = (
 
 const INITIAL: MchipState = { personalisation: NO_PERSONALISATION };
 const ATC_LIMIT = 0xffff;
+const NO_DAC = new Uint8Array(2);
 const P1_CDA = 0x10;
 const MAX_U32 = 0xffff_ffff;
 
@@ -57,7 +58,7 @@ const getProcessingOptions: Handler = ({ storage }, state, { p1, p2, data: field
   if (atc > ATC_LIMIT) return say(state, SW.conditionsOfUse);
   storage.writeCounter(OWN.atc, atc);
   return answer(
-    { ...state, open: { atc: u16be(atc), pdolData: field.subarray(2) } },
+    { personalisation: state.personalisation, open: { atc: u16be(atc), pdolData: field.subarray(2) } },
     tlv(0x77, card.processingOptions),
   );
 };
@@ -113,7 +114,7 @@ const generateAc: Handler = (context, state, { p1, p2, data: field = NO_BYTES },
     keyIndex: card.keyIndex,
     cvn: card.cvn,
     cvr,
-    dac: signs ? number.subarray(0, 2) : new Uint8Array(2),
+    dac: signs ? number.subarray(0, 2) : NO_DAC,
     counters,
   });
   const valueOf = (tag: number): Uint8Array | undefined =>
@@ -142,13 +143,13 @@ function countOffline(context: AppletContext, offlineInRow: number, amount: Uint
   context.storage.writeCounter(OWN.offlineInRow, Math.min(0xffff, offlineInRow + 1));
 }
 
-/** Commands of a personalised card: class, instruction, what it does. */
-const COMMANDS: readonly (readonly [cla: number, ins: number, handler: Handler])[] = [
-  [0x80, 0xa8, getProcessingOptions],
-  [0x00, 0xb2, readRecord],
-  [0x80, 0xca, getData],
-  [0x80, 0xae, generateAc],
-];
+/** Commands of a personalised card by instruction: class, what it does. */
+const COMMANDS: ReadonlyMap<number, { readonly cla: number; readonly handler: Handler }> = new Map([
+  [0xa8, { cla: 0x80, handler: getProcessingOptions }],
+  [0xb2, { cla: 0x00, handler: readRecord }],
+  [0xca, { cla: 0x80, handler: getData }],
+  [0xae, { cla: 0x80, handler: generateAc }],
+]);
 
 /** M/Chip-style payment application for kernel 2 with CDA. What is faithful and what is not: docs at mchip-cvr.ts and the README. */
 export const mchip = applet<MchipState>({
@@ -162,12 +163,11 @@ export const mchip = applet<MchipState>({
   },
   process(context, state, command) {
     if (command.ins === INS_STORE_DATA) return personalise(context, state, command);
-    const rows = COMMANDS.filter(([, ins]) => ins === command.ins);
-    if (rows.length === 0) return say(state, SW.instructionNotSupported);
-    const row = rows.find(([cla]) => cla === command.cla);
-    if (!row) return say(state, SW.classNotSupported);
+    const row = COMMANDS.get(command.ins);
+    if (!row) return say(state, SW.instructionNotSupported);
+    if (row.cla !== command.cla) return say(state, SW.classNotSupported);
     const data = mchipData(context.storage);
-    return data ? row[2](context, state, command, data) : say(state, SW.conditionsOfUse);
+    return data ? row.handler(context, state, command, data) : say(state, SW.conditionsOfUse);
   },
 });
 

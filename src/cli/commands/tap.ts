@@ -1,20 +1,27 @@
-import type { Bench, ProvisionReport } from "../../bench/bench.js";
-import type { TapReport } from "../../bench/emulated-tap.js";
-import { lastKernel, renderVerdict, verdictOf, type TapVerdict } from "../../inspect/tap-verdict.js";
-import { renderWaterfall, waterfall, type Waterfall } from "../../inspect/waterfall.js";
+import { emulatedOnly, type ProvisionReport } from "../../bench/bench.js";
+import type { TapReport } from "../../bench/tap-report.js";
+import type { Comparison } from "../../inspect/diff/compare.js";
+import { judgeTap } from "../../inspect/judge.js";
+import { verdictScreen } from "../../inspect/verdict-screen.js";
+import { ENDINGS, type Ending, type Verdict } from "../../inspect/verdict.js";
+import { waterfall } from "../../inspect/waterfall.js";
 import { testRange } from "../../issuer/pan.js";
 import { currency } from "../../profiles/currencies.js";
 import { loadProfile } from "../../profiles/load.js";
 import { writeTraceFile } from "../../trace/file.js";
-import { configurationHash } from "../../trace/header.js";
+import { configurationHash, traceHeader, type TraceHeader, type TraceIdentity } from "../../trace/header.js";
 import { memoryTrace, type MemoryTrace } from "../../trace/memory.js";
-import { formatNanos } from "../../util/time.js";
 import type { TraceRecord } from "../../util/tracer.js";
 import { amountOf, dateOf } from "../arguments.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
-import { EXIT, type ExitCode, type Output } from "../output.js";
-import { TAP_DEFAULTS, type TapOptions } from "../tap-options.js";
+import { asTapbenchError, errorDocument, EXIT, exitCodeOf, reportError, type ExitCode } from "../output.js";
+import { checkTargets, renderWritten, writeReports } from "../reports.js";
+import { repeatCommand } from "../repeat-command.js";
+import type { TapOptions } from "../tap-options.js";
+import { comparisonDocument } from "./diff.js";
+import { checkTap, readGoldenFile, renderGoldenCheck } from "./golden.js";
+import { decisionLines, tapDocument, tapLines, traceLines } from "../tap-text.js";
 
 /** `tapbench tap <device>`, and `tapbench demo`, which prints less with `--json`. */
 export async function payment(spec: string, options: TapOptions, context: Context, demo: boolean): Promise<ExitCode> {
@@ -25,8 +32,11 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   const amount = amountOf(options.amount, money);
   const at = options.at === undefined ? undefined : dateOf(options.at);
   const issued = options.issued === undefined ? undefined : dateOf(options.issued);
+  const expected = endingOf(options.expect);
+  checkTargets(options, true);
   if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
+  const golden = options.golden === undefined ? undefined : await readGoldenFile(options.golden, context);
   const tracer = memoryTrace();
   const bench = await context.openBench({
     tracer,
@@ -34,21 +44,37 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     ...(at && { at }),
     issued,
   });
-  const write = (): Promise<boolean> => {
-    const configuration = {
+  const identity = (): TraceIdentity => ({
+    seed: bench.seed,
+    profile: spec,
+    configuration: configurationHash({
       ...bench.configuration(),
       device: spec,
       amount,
       currency: money.code,
       faults: options.fault,
-    };
-    return writeTrace(options, { seed: bench.seed, profile: spec, configuration }, tracer);
+    }),
+  });
+  const judge = async (notes: readonly string[], compared?: Comparison): Promise<Verdict> => {
+    const first = compared?.differences[0];
+    return judgeTap({
+      header: traceHeader(identity(), false),
+      records: tracer.records,
+      expected,
+      caKeys: await bench.caKeys(options.terminal),
+      repeat: repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed),
+      notes,
+      golden: first && { path: first.path, says: first.says },
+    });
   };
 
+  const reports = async (header: TraceHeader, verdict: Verdict): Promise<string[]> =>
+    renderWritten(await writeReports(options, [{ name: spec, header, records: tracer.records, verdict }], context.io));
+
   let provisioned: ProvisionReport;
-  let report: TapReport;
+  let made: TapReport;
   try {
-    const device = await bench.open(spec);
+    const device = emulatedOnly(await bench.open(spec));
     // First everything that can be wrong with what was asked; nothing has happened until then.
     const tap = await bench.prepareTap(device, {
       amount,
@@ -59,154 +85,66 @@ export async function payment(spec: string, options: TapOptions, context: Contex
     });
     provisioned = await bench.provision(device, options.card);
     context.io.signal.throwIfAborted();
-    const made = tap();
-    report = { ...made, kernel: made.kernel ?? lastKernel(tracer.records) };
+    made = tap();
   } catch (error) {
-    // What happened until then is what somebody will want to look at, once there was a field. A second failure must not hide the first.
-    if (tracer.records.some(onAir)) await write().catch(() => {});
-    throw error;
+    if (!tracer.records.some(onAir)) throw error;
+    // What happened until then is what somebody will want to look at. A second failure must not hide the first.
+    const header = await writeTrace(options, identity(), tracer).catch(() => undefined);
+    return brokeOff(error, await judge([]), header);
   }
-  const masked = await write();
-  const times = waterfall(tracer.records);
-  const verdict = verdictOf(report, tracer.records, times);
-  const command = repeatCommand(demo ? "demo" : `tap ${spec}`, options, bench.seed);
-  output.document(documentOf(report, options.trace, verdict, demo ? undefined : bench));
-  show(output, {
-    spec,
-    provisioned,
-    report,
-    trace: options.trace,
-    masked,
-    seed: bench.seed,
-    command,
-    verdict,
-    times,
+  const header = await writeTrace(options, identity(), tracer);
+  const compared = golden && checkTap(golden, { header: { ...header, masked: false }, records: tracer.records });
+  const verdict = await judge(
+    made.faults.map(({ fault, struck }) => `${struck ? "fault struck" : "never struck"}: ${fault}`),
+    compared,
+  );
+  const written = await reports(header, verdict);
+  const report = { ...made, kernel: made.kernel ?? verdict.identity.kernel };
+  output.document({
+    ...tapDocument(report, options.trace, bench.seed, demo ? undefined : verdict),
+    ...(compared && { golden: comparisonDocument(compared, { file: options.golden }) }),
   });
-  return report.outcome === "approved" ? EXIT.ok : EXIT.no;
+  if (options.explain === true) output.lines(decisionLines(verdict, output));
+  const times = waterfall(tracer.records);
+  output.lines([
+    ...tapLines({ spec, provisioned, report, times, verdict }, output),
+    ...traceLines(options.trace, header.masked),
+    ...written,
+    ...(verdict.asAsked ? [`seed ${bench.seed}; to repeat: ${verdict.repeat}`] : []),
+  ]);
+  if (compared) output.lines(renderGoldenCheck(options.golden!, compared, output.paint));
+  return verdict.asAsked && compared?.same !== false ? EXIT.ok : EXIT.no;
+
+  /** A tap that did not get as far as an outcome: its verdict, and the error that ended it. */
+  async function brokeOff(thrown: unknown, ended: Verdict, header: TraceHeader | undefined): Promise<ExitCode> {
+    const error = asTapbenchError(thrown);
+    const written = header ? await reports(header, ended) : [];
+    output.document({ error: errorDocument(error), ...(!demo && { verdict: ended }) });
+    if (options.explain === true) output.lines(decisionLines(ended, output));
+    output.lines([
+      ...verdictScreen(ended, { width: output.width, paint: output.paint }),
+      ...(header ? traceLines(options.trace, header.masked) : []),
+      ...written,
+    ]);
+    if (ended.asAsked) return EXIT.ok;
+    return output.json ? exitCodeOf(error) : reportError(context.io, false, thrown);
+  }
+}
+
+/** @throws `cli/bad-value` */
+function endingOf(text: string | undefined): Ending | undefined {
+  if (text === undefined) return undefined;
+  const found = ENDINGS.find((ending) => ending === text);
+  if (!found) throw cliError("bad-value", `'${text}' is no end of a payment; one of ${ENDINGS.join(", ")}`, {});
+  return found;
 }
 
 /** Frames, field and contactless commands: a tap has begun. */
 const onAir = (record: TraceRecord): boolean =>
   record.layer === "field" || record.layer === "frame" || (record.layer === "apdu" && record.via === "contactless");
 
-/** The command line that gives the same bytes again: options that were left out keep their defaults. */
-function repeatCommand(verb: string, options: TapOptions, seed: string): string {
-  const given = (["at", "issued", "pin", "terminal", "card", "amount", "currency"] as const).filter(
-    (name) => options[name] !== TAP_DEFAULTS[name],
-  );
-  const parts = [
-    ["seed", seed],
-    ...given.map((name) => [name, options[name]!]),
-    ...(options.fault ?? []).map((fault) => ["fault", fault]),
-  ];
-  const flags = options.revealTestData === true ? " --reveal-test-data" : "";
-  return `tapbench ${verb} ${parts.map(([name, value]) => `--${name} ${quoted(value!)}`).join(" ")}${flags}`;
-}
-
-const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-interface RunIdentity {
-  readonly seed: string;
-  readonly profile: string;
-  readonly configuration: unknown;
-}
-
-/** Writes the trace; returns whether it is masked. */
-async function writeTrace(
-  options: TapOptions,
-  { configuration, ...identity }: RunIdentity,
-  tracer: MemoryTrace,
-): Promise<boolean> {
+/** Writes the trace. */
+async function writeTrace(options: TapOptions, identity: TraceIdentity, tracer: MemoryTrace): Promise<TraceHeader> {
   const reveal = options.revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {};
-  const header = await writeTraceFile(
-    options.trace,
-    { ...identity, configuration: configurationHash(configuration) },
-    tracer.records,
-    reveal,
-  );
-  return header.masked;
-}
-
-const micros = (time: number): number => Math.round(time / 1000);
-
-/** `demo` prints the first part; `tap`, with a bench given, all of it. */
-function documentOf(
-  report: TapReport,
-  trace: string,
-  verdict: TapVerdict | undefined,
-  bench: Bench | undefined,
-): unknown {
-  const { kernelOutcome, issuer } = report;
-  const short = {
-    outcome: report.outcome,
-    kernel: report.kernel ?? null,
-    oda: report.oda,
-    cryptogram: report.cryptogram ?? null,
-    apdus: report.apdus,
-    frames: report.frames,
-    airMicros: micros(report.air),
-    totalMicros: micros(report.total),
-    trace,
-  };
-  if (!bench) return short;
-  return {
-    ...short,
-    odaStatus: report.odaStatus,
-    leastAirMicros: micros(report.leastAir),
-    kernelOutcome: kernelOutcome.kind,
-    error: verdict?.error ?? null,
-    decided: verdict?.decided ?? null,
-    failedCommand: verdict?.failedCommand ?? null,
-    faults: report.faults,
-    issuer: issuer ? { approved: issuer.approved, arc: issuer.arc, reason: issuer.reason, says: issuer.says } : null,
-    seed: bench.seed,
-  };
-}
-
-interface Shown {
-  readonly spec: string;
-  readonly provisioned: ProvisionReport;
-  readonly report: TapReport;
-  readonly trace: string;
-  readonly masked: boolean;
-  readonly seed: string;
-  readonly command: string;
-  readonly verdict: TapVerdict | undefined;
-  readonly times: Waterfall;
-}
-
-function show(output: Output, shown: Shown): void {
-  if (output.json) return;
-  const { paint } = output;
-  const { provisioned, report, verdict } = shown;
-  const approved = report.outcome === "approved";
-  const { cryptogram, issuer } = report;
-  const verified =
-    cryptogram?.verified === undefined
-      ? ""
-      : cryptogram.verified
-        ? ", verified by the issuer"
-        : ", refused by the issuer";
-  const facts = [
-    `kernel outcome ${report.kernelOutcome.kind}${report.kernel === undefined ? "" : ` (${report.kernel})`}`,
-    `offline authentication ${report.oda}${report.oda === "none" ? "" : ` ${report.odaStatus}`}`,
-    ...(cryptogram ? [`cryptogram ${cryptogram.type}${verified}`] : []),
-    ...report.faults.map(({ fault, struck }) => `${struck ? "fault struck" : "never struck"}: ${fault}`),
-    ...(issuer ? [`issuer ${issuer.arc} ${issuer.reason}: ${issuer.says}`] : []),
-    ...(verdict ? renderVerdict(verdict) : []),
-  ];
-  output.lines([
-    `provisioned ${provisioned.card} (${provisioned.maskedPan}, PAR ${provisioned.par}) into ${shown.spec}: ${provisioned.apdus} commands, ${formatNanos(provisioned.took)}`,
-    "",
-    ...report.receipt,
-    "",
-    paint(approved ? "good" : "bad", report.outcome.toUpperCase().replaceAll("-", " ")),
-    ...facts.map((fact) => `  ${fact}`),
-    "",
-    ...renderWaterfall(shown.times, { width: output.width, paint }),
-    `frames were on the air for ${formatNanos(report.air)}; without any computing these commands take ${formatNanos(report.leastAir)} at least`,
-    "",
-    `trace in ${shown.trace} (${shown.masked ? "account data masked" : "test data shown, readable by its owner only"})`,
-    `seed ${shown.seed}; to repeat: ${shown.command}`,
-  ]);
+  return writeTraceFile(options.trace, identity, tracer.records, reveal);
 }

@@ -1,16 +1,15 @@
-import type { CaKeys } from "../../emv/oda.js";
 import { contactlessExchanges } from "../../inspect/exchanges.js";
 import { renderTraceHeader, renderTranscript, transcribe } from "../../inspect/transcript.js";
 import { LINKS, verifyExchanges, verifyTrace, type Verification } from "../../inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../inspect/waterfall.js";
 import { testRange } from "../../issuer/pan.js";
-import { caKeyLookup, loadCaKeys } from "../../profiles/ca-keys.js";
 import { maskRecords, requireTestData } from "../../trace/mask.js";
 import { openTrace, type OpenedTrace } from "../../trace/open.js";
 import type { TraceRecord } from "../../util/tracer.js";
 import { outputOf, type Context } from "../context.js";
-import { readInput, writeText } from "../files.js";
+import { readPieces, writeText } from "../files.js";
 import { errorDocument, EXIT, reportError, type ExitCode, type Output } from "../output.js";
+import { traceKeys } from "../trace-keys.js";
 
 interface ShowOptions {
   readonly svg?: string;
@@ -26,13 +25,17 @@ interface VerifyOptions {
 
 /** The trace of a file or standard input, whatever wrote it. */
 async function readTraceOf(file: string, context: Context): Promise<OpenedTrace> {
-  return openTrace([await readInput(file, context.io)]);
+  return openTrace(readPieces(file, context.io));
 }
 
 /** `tapbench trace show <file>` */
 export async function showTrace(file: string, options: ShowOptions, context: Context): Promise<ExitCode> {
+  return showOpened(await readTraceOf(file, context), options, context);
+}
+
+/** Shows a trace that was opened already: `decode` comes here, too. */
+export async function showOpened(opened: OpenedTrace, options: ShowOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const opened = await readTraceOf(file, context);
   const { header, problem, skipped, remarks } = opened;
   const records = presentable(opened, options.revealTestData === true);
   const timed = header.observed.times !== "none";
@@ -69,44 +72,18 @@ function presentable({ header, records }: OpenedTrace, reveal: boolean): readonl
 export async function verifyFile(file: string, options: VerifyOptions, context: Context): Promise<ExitCode> {
   const output = outputOf(context, options);
   const { header, records, problem } = await readTraceOf(file, context);
-  const sets = await Promise.all([
-    ...(options.caKeys ?? []).map((name) => loadCaKeys(asFile(name))),
-    loadCaKeys("published"),
-  ]);
-  const given = caKeyLookup(sets.flat());
+  const { keys, note } = await traceKeys(header, options.caKeys ?? [], context);
   if (problem) throw problem;
-  let result: Verification;
-  if (header.source !== undefined) result = verifyExchanges(contactlessExchanges(records), given);
-  else {
-    const test = header.masked || header.seed === "" ? undefined : await testKeys(header.seed, context);
-    let own = false;
-    result = verifyTrace(header, records, (rid, index) => {
-      const key = given(rid, index);
-      if (key) return key;
-      const found = test?.(rid, index);
-      own ||= found !== undefined;
-      return found;
-    });
-    // Who can write a trace can name a seed: this key proves that the trace is consistent, not where it came from.
-    if (own) {
-      const note = `the CA key comes from the test CA of seed ${header.seed}, named by the trace itself`;
-      result = { ...result, notes: [note, ...result.notes] };
-    }
-  }
+  let result: Verification =
+    header.source === undefined
+      ? verifyTrace(header, records, keys)
+      : verifyExchanges(contactlessExchanges(records), keys);
+  const about = note();
+  if (about !== undefined) result = { ...result, notes: [about, ...result.notes] };
   output.document(result);
   output.lines(renderVerification(result, output));
   return result.ok ? EXIT.ok : EXIT.no;
 }
-
-/** The test CA follows from the seed of the run, which is in the trace's header. */
-async function testKeys(seed: string, context: Context): Promise<CaKeys> {
-  const { issuer } = await context.openBench({ seed });
-  return (rid, index) => issuer.caPublicKeys([rid]).find((key) => key.index === index);
-}
-
-/** Names without a slash or suffix mean key sets that come with the package; here a file is meant. */
-const asFile = (name: string): string =>
-  /[/\\]|\.(ya?ml|json)$/i.test(name) || name === "published" ? name : `./${name}`;
 
 function renderVerification(result: Verification, { paint }: Output): string[] {
   const titles = {

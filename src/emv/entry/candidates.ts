@@ -11,9 +11,9 @@ export interface Prepared {
 export interface Candidate extends Prepared {
   readonly adf: Uint8Array;
   readonly priority: number;
-  readonly label?: Uint8Array;
+  readonly label?: Uint8Array | undefined;
   /** What SELECT carries behind the ADF name. */
-  readonly extended?: Uint8Array;
+  readonly extended?: Uint8Array | undefined;
 }
 
 /**
@@ -51,11 +51,12 @@ function candidate(
     extended !== undefined &&
     extended.length > 0 &&
     adf.length + extended.length <= 16;
-  return { adf, priority, combination, indicators, ...(label && { label }), ...(extend && { extended }) };
+  return { adf, priority, combination, indicators, label, extended: extend ? extended : undefined };
 }
 
 /** Whether a combination's AID is the card's ADF name, or the start of it where that may be. */
 function serves({ aid, partial }: Combination, adf: Uint8Array): boolean {
   if (aid.length > adf.length || (aid.length < adf.length && partial === false)) return false;
-  return aid.every((byte, i) => adf[i] === byte);
+  for (let i = 0; i < aid.length; i++) if (adf[i] !== aid[i]) return false;
+  return true;
 }

@@ -40,5 +40,5 @@ export interface Indicators {
   readonly floorLimitExceeded: boolean;
   readonly cvmRequired: boolean;
   /** The transaction's TTQ, where the combination has one. */
-  readonly ttq?: Uint8Array;
+  readonly ttq?: Uint8Array | undefined;
 }

@@ -9,11 +9,11 @@ export interface DirectoryEntry {
   /** 1 is the highest, 15 the lowest; 0: none given. */
   readonly priority: number;
   /** Kernel identifier (9F2A), where the card names one. */
-  readonly kernelId?: Uint8Array;
+  readonly kernelId?: Uint8Array | undefined;
   /** Extended selection (9F29). */
-  readonly extended?: Uint8Array;
+  readonly extended?: Uint8Array | undefined;
   /** Application label (50). */
-  readonly label?: Uint8Array;
+  readonly label?: Uint8Array | undefined;
 }
 
 const LIMITS = { depth: 8, count: 512, bytes: 4096 } as const;
@@ -45,15 +45,12 @@ export function readDirectory(fci: Uint8Array): readonly DirectoryEntry[] | unde
 function readEntry(objects: readonly Tlv[]): DirectoryEntry | undefined {
   const adf = valueOf(objects, 0x4f);
   if (adf.length < 5 || adf.length > 16) return undefined;
-  const kernelId = findTlv(objects, 0x9f2a)?.value;
-  const extended = findTlv(objects, 0x9f29)?.value;
-  const label = findTlv(objects, 0x50)?.value;
   return {
     adf,
     priority: (valueOf(objects, 0x87)[0] ?? 0) & 0x0f,
-    ...(kernelId && { kernelId }),
-    ...(extended && { extended }),
-    ...(label && { label }),
+    kernelId: findTlv(objects, 0x9f2a)?.value,
+    extended: findTlv(objects, 0x9f29)?.value,
+    label: findTlv(objects, 0x50)?.value,
   };
 }
 

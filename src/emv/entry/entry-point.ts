@@ -45,13 +45,13 @@ export interface Refusal {
 export interface EntryResult {
   readonly outcome: KernelOutcome;
   /** The kernel that ended the transaction; absent: none was started. */
-  readonly kernel?: string;
+  readonly kernel?: string | undefined;
   /** ADF name as selected. */
-  readonly aid?: Uint8Array;
+  readonly aid?: Uint8Array | undefined;
   /** FCI template of the final SELECT. */
-  readonly fci?: Uint8Array;
+  readonly fci?: Uint8Array | undefined;
   /** For people: the application's preferred name or label. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   /** How many applications card and terminal had in common. */
   readonly candidates: number;
   /** Applications before this one that were refused, or asked for the next. */
@@ -97,14 +97,20 @@ const rule = (name: string, says: string, data: NonNullable<RuleRecord["data"]>)
 });
 
 function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult> {
-  const prepared = input.combinations
-    .filter((one) => Object.hasOwn(input.kernels, one.kernel))
-    .map((combination) => ({ combination, indicators: preProcess(combination, input.amount, input.unit ?? 100n) }));
-  const allowed = prepared.filter((one) => !one.indicators.notAllowed).length;
+  const prepared: Prepared[] = [];
+  let allowed = 0;
+  for (const combination of input.combinations) {
+    if (!Object.hasOwn(input.kernels, combination.kernel)) continue;
+    const indicators = preProcess(combination, input.amount, input.unit ?? 100n);
+    if (!indicators.notAllowed) allowed++;
+    prepared.push({ combination, indicators });
+  }
   input.onRule?.(
     rule("entry.pre-processing", `${allowed} of ${prepared.length} combinations allow this amount.`, {
       amount: String(input.amount),
       allowed,
+      combinations: prepared.length,
+      ...(allowed === 0 && highestLimit(input.combinations)),
     }),
   );
   if (prepared.length > 0 && allowed === 0) {
@@ -125,6 +131,7 @@ function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult>
     rule("entry.candidates", `${candidates.length} applications fit this terminal.`, {
       count: candidates.length,
       list: candidates.map(({ adf, combination }) => `${hex(adf)}/${combination.kernel}`).join(" "),
+      terminal: prepared.map(({ combination: { aid, kernel } }) => `${hex(aid)}/${kernel}`).join(" "),
     }),
   );
 
@@ -133,6 +140,13 @@ function* select(input: EntryInput, progress: Progress): CardAsking<EntryResult>
     if (result) return result;
   }
   return ended(progress, noApplication(progress.refused.at(-1)?.error ?? { l2: "empty-candidate-list" }));
+}
+
+/** The limit that refuses an amount everywhere, for whoever listens: the highest of the combinations'. */
+function highestLimit(combinations: readonly Combination[]): { readonly limit?: string } {
+  const limits = combinations.map(({ checks }) => checks?.transactionLimit);
+  const set = limits.filter((limit) => limit !== undefined);
+  return set.length === 0 ? {} : { limit: String(set.reduce((most, limit) => (limit > most ? limit : most))) };
 }
 
 /** No application that both know: another card, or another interface (EMV Contactless Book B 3.3.2.7). */
@@ -208,13 +222,8 @@ function* tryCandidate(
     return undefined;
   }
   const label = labelOf(answer.data) ?? (candidate.label && printable(candidate.label));
-  return {
-    ...ended(progress, outcome),
-    kernel: combination.kernel,
-    aid: adf,
-    fci: answer.data,
-    ...(label && { label }),
-  };
+  const { candidates, refused } = progress;
+  return { outcome, candidates, refused, kernel: combination.kernel, aid: adf, fci: answer.data, label };
 }
 
 function kernelInput(input: EntryInput, { combination, indicators, adf }: Candidate, fci: Uint8Array): KernelInput {

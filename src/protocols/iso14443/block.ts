@@ -1,5 +1,5 @@
 import { roomFor } from "../../util/bytes.js";
-import { checkedPayload, CRC_BYTES, sealed, type Frame, type Rate } from "./frame.js";
+import { checkedLength, CRC_BYTES, sealed, type Frame, type Rate } from "./frame.js";
 
 /** A block of ISO/IEC 14443-4 7.1. Blocks with a NAD are not used by payment cards and do not parse. */
 export type Block =
@@ -21,21 +21,21 @@ export const MAX_WTXM = 59;
 
 /** The block of a frame; undefined where frame or block is invalid. */
 export function parseBlock(frame: Frame): Block | undefined {
-  const bytes = checkedPayload(frame);
-  if (!bytes) return undefined;
+  const { bytes } = frame;
+  const length = checkedLength(frame);
+  if (length === 0) return undefined;
   const pcb = bytes[0]!;
   const hasCid = (pcb & 0x08) !== 0;
-  if (hasCid && bytes.length < 2) return undefined;
+  if (hasCid && length < 2) return undefined;
   const cid = hasCid ? bytes[1]! & 0x0f : undefined;
   const start = hasCid ? 2 : 1;
   const number = (pcb & 1) as 0 | 1;
   if ((pcb & 0xe6) === 0x02)
-    return { kind: "I", number, chaining: (pcb & 0x10) !== 0, inf: bytes.subarray(start), cid };
-  if ((pcb & 0xe6) === 0xa2)
-    return bytes.length === start ? { kind: "R", number, nak: (pcb & 0x10) !== 0, cid } : undefined;
-  if ((pcb & 0xf7) === 0xc2) return bytes.length === start ? { kind: "DESELECT", cid } : undefined;
+    return { kind: "I", number, chaining: (pcb & 0x10) !== 0, inf: bytes.subarray(start, length), cid };
+  if ((pcb & 0xe6) === 0xa2) return length === start ? { kind: "R", number, nak: (pcb & 0x10) !== 0, cid } : undefined;
+  if ((pcb & 0xf7) === 0xc2) return length === start ? { kind: "DESELECT", cid } : undefined;
   if ((pcb & 0xf7) === 0xf2)
-    return bytes.length === start + 1 ? { kind: "WTX", multiplier: bytes[start]! & 0x3f, cid } : undefined;
+    return length === start + 1 ? { kind: "WTX", multiplier: bytes[start]! & 0x3f, cid } : undefined;
   return undefined;
 }
 

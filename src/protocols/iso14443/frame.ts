@@ -42,13 +42,19 @@ export function sealed(bytes: Uint8Array, rate: Rate): Frame {
   return { bytes, bits: bytes.length * 8, rate };
 }
 
-/** What a standard frame carries; undefined when it is damaged, incomplete or its CRC_A is wrong. */
-export function checkedPayload(frame: Frame): Uint8Array | undefined {
+/** How many bytes a standard frame carries in front of its CRC_A; 0 when it is damaged, incomplete or its CRC_A is wrong. */
+export function checkedLength(frame: Frame): number {
   const { bytes } = frame;
   const length = bytes.length - CRC_BYTES;
-  if (frame.damaged || frame.collision !== undefined || length < 1 || frame.bits !== bytes.length * 8) return undefined;
+  if (frame.damaged || frame.collision !== undefined || length < 1 || frame.bits !== bytes.length * 8) return 0;
   const crc = crcA(bytes, length);
-  return bytes[length] === (crc & 0xff) && bytes[length + 1] === crc >> 8 ? bytes.subarray(0, length) : undefined;
+  return bytes[length] === (crc & 0xff) && bytes[length + 1] === crc >> 8 ? length : 0;
+}
+
+/** What a standard frame carries; undefined when it is damaged, incomplete or its CRC_A is wrong. */
+export function checkedPayload(frame: Frame): Uint8Array | undefined {
+  const length = checkedLength(frame);
+  return length === 0 ? undefined : frame.bytes.subarray(0, length);
 }
 
 /** Time on the air: start and end of communication (a bit each), data, and a parity bit behind every whole byte (ISO/IEC 14443-3 6.2.3). */
@@ -60,7 +66,7 @@ export const kbps = (rate: Rate): number => rate * 106;
 /** Bits `from` to `end` of a bit string (least significant first), packed into new bytes. */
 export function sliceBits(bytes: Uint8Array, from: number, end: number): Uint8Array {
   const count = end - from;
-  const out = new Uint8Array((count + 7) >> 3);
+  const out = roomFor((count + 7) >> 3);
   for (let i = 0; i < count; i++) if (bitAt(bytes, from + i)) out[i >> 3]! |= 1 << (i & 7);
   return out;
 }

@@ -79,14 +79,10 @@ function say(state: IsoDepState, block: Block, pending: Uint8Array, readyAt: Nan
 function sendPart(state: IsoDepState): IsoDepStep {
   const { pending, number } = state;
   const size = state.agreed.fsd - BLOCK_OVERHEAD - (state.withCid ? 1 : 0);
-  const block = {
-    kind: "I",
-    number,
-    chaining: pending.length > size,
-    inf: pending.subarray(0, size),
-    cid: cidOf(state),
-  } as const;
-  return say(state, block, pending.subarray(size), undefined);
+  const chaining = pending.length > size;
+  const inf = chaining ? pending.subarray(0, size) : pending;
+  const left = chaining ? pending.subarray(size) : NO_BYTES;
+  return say(state, { kind: "I", number, chaining, inf, cid: cidOf(state) }, left, undefined);
 }
 
 const acknowledge = (state: IsoDepState): IsoDepStep =>
@@ -144,21 +140,24 @@ function command(
   now: Nanos,
 ): IsoDepStep | "dead" {
   const number = before === 0 ? 1 : 0; // rule D
-  const received = inf.length > 0 ? [...parts, inf] : parts;
-  const idle = {
-    agreed,
-    number,
-    withCid,
-    pending: NO_BYTES,
-    last: undefined,
-    readyAt: undefined,
-    wakeAt: undefined,
-  } as const;
-  let length = 0;
-  for (const part of received) length += part.length;
-  if (length > card.maxCommand) return isoDepSilence({ ...idle, received: NOTHING }, now);
-  if (chaining) return acknowledge({ ...idle, received }); // rule 2
-  const answer = app(received.length === 1 ? received[0]! : concat(...received), now);
+  let length = inf.length;
+  for (const part of parts) length += part.length;
+  if (chaining || length > card.maxCommand) {
+    const long = length > card.maxCommand;
+    const received = long ? NOTHING : inf.length > 0 ? [...parts, inf] : parts;
+    const idle = {
+      agreed,
+      number,
+      withCid,
+      received,
+      pending: NO_BYTES,
+      last: undefined,
+      readyAt: undefined,
+      wakeAt: undefined,
+    } as const;
+    return long ? isoDepSilence(idle, now) : acknowledge(idle); // rule 2
+  }
+  const answer = app(parts.length === 0 ? inf : concat(...parts, inf), now);
   if (!answer) return "dead";
   const readyAt = now + answer.took;
   const wakeAt = nextWord(readyAt, now, card.fwt);

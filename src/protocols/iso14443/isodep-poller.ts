@@ -64,7 +64,8 @@ export function isoDepPoller(p: IsoDepParameters): IsoDepLink {
     let offset = 0;
     const nextPart = (): Frame => {
       const end = Math.min(offset + size, apdu.length);
-      return frame({ kind: "I", number, chaining: end < apdu.length, inf: apdu.subarray(offset, end), cid });
+      const inf = end - offset === apdu.length ? apdu : apdu.subarray(offset, end);
+      return frame({ kind: "I", number, chaining: end < apdu.length, inf, cid });
     };
     let lastPart = nextPart();
     let out = lastPart;

@@ -1,4 +1,4 @@
-import { equalBytes } from "../../util/bytes.js";
+import { equalBytes, roomFor } from "../../util/bytes.js";
 import type { Listener, Step } from "../../util/dialogue.js";
 import type { Nanos } from "../../util/time.js";
 import { isTapbenchError } from "../../util/errors.js";
@@ -55,15 +55,14 @@ const HLTA = Hlta.encode({});
 
 /** UID CLn and BCC, with the cascade tag where more levels follow (ISO/IEC 14443-3 6.5.4). */
 export function uidOfLevel(uid: Uint8Array, level: number): Uint8Array {
-  const levels = uid.length === 4 ? 1 : uid.length === 7 ? 2 : 3;
-  const part =
-    level === levels - 1
-      ? uid.subarray(uid.length - 4)
-      : Uint8Array.of(CASCADE_TAG, ...uid.subarray(3 * level, 3 * level + 3));
-  return Uint8Array.of(
-    ...part,
-    part.reduce((sum, byte) => sum ^ byte, 0),
-  );
+  const out = roomFor(5);
+  if (level === cascadeLevels(uid) - 1) out.set(uid.subarray(uid.length - 4));
+  else {
+    out[0] = CASCADE_TAG;
+    out.set(uid.subarray(3 * level, 3 * level + 3), 1);
+  }
+  out[4] = out[0]! ^ out[1]! ^ out[2]! ^ out[3]!;
+  return out;
 }
 
 export const cascadeLevels = (uid: Uint8Array): number => (uid.length === 4 ? 1 : uid.length === 7 ? 2 : 3);
@@ -151,17 +150,21 @@ export function typeAListener(card: TypeACard, app: CardApp): Listener<TypeAStat
     wakeIn: step.wakeIn,
   });
 
+  const ignore = (state: TypeAState & { phase: "protocol" }, now: Nanos): TypeAStep => ({
+    ...isoDepSilence(state.isoDep, now),
+    state,
+  });
+
   function exchange(state: TypeAState & { phase: "protocol" }, input: Frame, now: Nanos): TypeAStep {
-    const ignore = (): TypeAStep => ({ ...isoDepSilence(state.isoDep, now), state });
-    if (input.bytes.length > fsc) return ignore();
+    if (input.bytes.length > fsc) return ignore(state, now);
     const block = parseBlock(input);
     if (!block) {
       const payload = state.ppsAllowed ? checkedPayload(input) : undefined;
-      return (payload && selectRates(state, payload)) ?? ignore();
+      return (payload && selectRates(state, payload)) ?? ignore(state, now);
     }
     const { cid } = state.isoDep.agreed;
     // A card answers blocks with its CID; without one only if it can have none or has CID 0 (ISO/IEC 14443-4 7.1.2).
-    if (block.cid === undefined ? card.cid && cid !== 0 : !card.cid || block.cid !== cid) return ignore();
+    if (block.cid === undefined ? card.cid && cid !== 0 : !card.cid || block.cid !== cid) return ignore(state, now);
     if (block.kind === "DESELECT") {
       const { rateToReader } = state.isoDep.agreed;
       const answer = crcFrame(checkedPayload(input)!, rateToReader);

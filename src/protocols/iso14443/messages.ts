@@ -76,7 +76,11 @@ export interface AtsParameters {
 }
 
 const DIVISORS: readonly Rate[] = [2, 4, 8];
-const ratesOf = (bits: number): Rate[] => [1, ...DIVISORS.filter((_, i) => bits & (1 << i))];
+/** By the three bits of one direction. */
+const RATES: readonly (readonly Rate[])[] = Array.from({ length: 8 }, (_, bits) => [
+  1,
+  ...DIVISORS.filter((_rate, i) => bits & (1 << i)),
+]);
 const bitsOf = (rates: readonly Rate[]): number =>
   DIVISORS.reduce((sum: number, rate, i) => (rates.includes(rate) ? sum | (1 << i) : sum), 0);
 /** FWI 15 is reserved and counts as 4, SFGI 15 as 0 (ISO/IEC 14443-4 5.2.5). */
@@ -103,8 +107,8 @@ export function atsParameters(bytes: Uint8Array): AtsParameters {
   const rates = ats.rates?.reserved === 0 ? ats.rates : undefined; // a reserved bit set: 106 kbit/s only (5.2.4)
   return {
     fsc: frameSize(ats.format?.fsci ?? 2),
-    toCard: ratesOf(rates?.toCard ?? 0),
-    toReader: ratesOf(rates?.toReader ?? 0),
+    toCard: RATES[rates?.toCard ?? 0]!,
+    toReader: RATES[rates?.toReader ?? 0]!,
     sameBothWays: rates?.sameBothWays === 1,
     fwt: frameWaitingTime(reserved(ats.waiting?.fwi ?? 4, 4)),
     sfgt: startUpGuardTime(reserved(ats.waiting?.sfgi ?? 0, 0)),

@@ -1,4 +1,4 @@
-import { equalBytes, hex } from "../../util/bytes.js";
+import { concat, equalBytes, hex, NO_BYTES, roomFor } from "../../util/bytes.js";
 import type { Dialogue } from "../../util/dialogue.js";
 import { isTapbenchError } from "../../util/errors.js";
 import { iso14443Error } from "./errors.js";
@@ -63,7 +63,7 @@ export function* requestTypeA(
  * @throws `iso14443/no-answer`, `iso14443/transmission`, `iso14443/protocol`
  */
 export function* selectTypeA(retries: number): Dialogue<Frame, Frame, { uid: Uint8Array; sak: number }> {
-  const uid: number[] = [];
+  let uid: Uint8Array = NO_BYTES;
   for (const sel of SEL) {
     const own = yield* resolveLevel(sel, retries);
     const select = crcFrame(Select.encode({ sel, nvb: NVB_SELECT, uid: own.subarray(0, 4), bcc: own[4]! }));
@@ -71,21 +71,24 @@ export function* selectTypeA(retries: number): Dialogue<Frame, Frame, { uid: Uin
     const sak = answer[0]!;
     if (answer.length !== 1)
       throw iso14443Error("protocol", "the answer to SELECT is not one byte", { length: answer.length });
-    if ((sak & 0x04) === 0) return { uid: Uint8Array.of(...uid, ...own.subarray(0, 4)), sak };
+    if ((sak & 0x04) === 0) return { uid: concat(uid, own.subarray(0, 4)), sak };
     if (own[0] !== CASCADE_TAG)
       throw iso14443Error("protocol", "SAK announces more of the UID, but the cascade tag is missing", { sak });
-    uid.push(...own.subarray(1, 4));
+    uid = concat(uid, own.subarray(1, 4));
   }
   throw iso14443Error("protocol", "SAK announces a fourth cascade level; there are three", {});
 }
 
 /** UID CLn and BCC of one card: asks, and with each collision one bit more is decided. */
 function* resolveLevel(sel: number, retries: number): Dialogue<Frame, Frame, Uint8Array> {
-  const known = new Uint8Array(5);
+  const known = roomFor(5);
   let bits = 0;
   let failures = 0;
   for (;;) {
-    const bytes = Uint8Array.of(sel, ((2 + (bits >> 3)) << 4) | (bits & 7), ...known.subarray(0, (bits + 7) >> 3));
+    const bytes = roomFor(2 + ((bits + 7) >> 3));
+    bytes[0] = sel;
+    bytes[1] = ((2 + (bits >> 3)) << 4) | (bits & 7);
+    bytes.set(known.subarray(0, bytes.length - 2), 2);
     const wake = yield { send: [{ bytes, bits: 16 + bits, rate: 1 }], within: ANTICOLLISION_WAIT };
     const got = wake.got;
     const until = got?.collision ?? got?.bits ?? 0;
@@ -105,7 +108,7 @@ function* resolveLevel(sel: number, retries: number): Dialogue<Frame, Frame, Uin
       bits++;
     }
     if (bits < 40) continue;
-    if (known.reduce((sum, byte) => sum ^ byte, 0) === 0) return known;
+    if ((known[0]! ^ known[1]! ^ known[2]! ^ known[3]! ^ known[4]!) === 0) return known;
     if (++failures > retries)
       throw iso14443Error("transmission", "the UID's check byte is wrong; bring the device closer and try again", {
         sel,
@@ -197,10 +200,18 @@ function* startIsoDep(
 }
 
 function bestRates(card: AtsParameters, max: Rate): { toCard: Rate; toReader: Rate } {
-  const best = (rates: readonly Rate[]): Rate => rates.reduce((a: Rate, b) => (b <= max && b > a ? b : a), 1);
-  if (!card.sameBothWays) return { toCard: best(card.toCard), toReader: best(card.toReader) };
-  const both = best(card.toCard.filter((rate) => card.toReader.includes(rate)));
+  if (!card.sameBothWays) return { toCard: best(card.toCard, max), toReader: best(card.toReader, max) };
+  const both = best(
+    card.toCard.filter((rate) => card.toReader.includes(rate)),
+    max,
+  );
   return { toCard: both, toReader: both };
+}
+
+function best(rates: readonly Rate[], max: Rate): Rate {
+  let found: Rate = 1;
+  for (const rate of rates) if (rate <= max && rate > found) found = rate;
+  return found;
 }
 
 /** Wakes a card, in whatever state but the block protocol: one in READY or ACTIVE takes the first WUPA as a fault and answers the second. */
@@ -231,7 +242,8 @@ export function* activateTypeA(reader: ReaderOptions): Dialogue<Frame, Frame, Ac
       const atqa = yield* wakeTypeA(reader.retries);
       progress.deselections = [];
       const selected = yield* selectTypeA(reader.retries);
-      return yield* startIsoDep({ atqa, ...selected }, progress.ppsSent ? { ...reader, maxRate: 1 } : reader, progress);
+      const card = { atqa, uid: selected.uid, sak: selected.sak };
+      return yield* startIsoDep(card, progress.ppsSent ? { ...reader, maxRate: 1 } : reader, progress);
     } catch (error) {
       if (!isTapbenchError(error)) throw error;
       // A card that was there and now keeps silent: what it failed at before says more.

@@ -1,4 +1,4 @@
-import { concat, NO_BYTES } from "../../util/bytes.js";
+import { NO_BYTES, roomFor } from "../../util/bytes.js";
 import { iso7816Error } from "./errors.js";
 
 /** A command APDU, ISO/IEC 7816-4 5.1. `le` absent: no data is expected; 256 or 65,536 are "as much as there is" of the short and extended forms. */
@@ -23,13 +23,18 @@ export interface ResponseApdu {
 export const MAX_SHORT_RESPONSE = 256;
 export const MAX_RESPONSE = 65_536;
 
+function checkByte(part: "cla" | "ins" | "p1" | "p2", value: number): void {
+  if ((value & 0xff) !== value) throw iso7816Error("bad-command", `${part} ${value} is not a byte`, { part });
+}
+
 /** @throws `iso7816/bad-command`, `iso7816/too-long` */
 export function encodeCommand(command: CommandApdu): Uint8Array {
   const data = command.data ?? NO_BYTES;
   const { le } = command;
-  for (const part of ["cla", "ins", "p1", "p2"] as const)
-    if ((command[part] & 0xff) !== command[part])
-      throw iso7816Error("bad-command", `${part} ${command[part]} is not a byte`, { part });
+  checkByte("cla", command.cla);
+  checkByte("ins", command.ins);
+  checkByte("p1", command.p1);
+  checkByte("p2", command.p2);
   if (data.length > 65_535)
     throw iso7816Error("too-long", `${data.length} bytes of command data; 65,535 are the limit`, {
       length: data.length,
@@ -40,7 +45,7 @@ export function encodeCommand(command: CommandApdu): Uint8Array {
 
   const lcSize = data.length === 0 ? 0 : extended ? 3 : 1;
   const leSize = le === undefined ? 0 : extended ? (lcSize ? 2 : 3) : 1;
-  const out = new Uint8Array(4 + lcSize + data.length + leSize);
+  const out = roomFor(4 + lcSize + data.length + leSize);
   out[0] = command.cla;
   out[1] = command.ins;
   out[2] = command.p1;
@@ -102,8 +107,13 @@ export function decodeCommand(bytes: Uint8Array): CommandApdu {
   });
 }
 
-export const encodeResponse = (response: ResponseApdu): Uint8Array =>
-  concat(response.data, Uint8Array.of(response.sw >> 8, response.sw & 0xff));
+export function encodeResponse({ data, sw }: ResponseApdu): Uint8Array {
+  const out = roomFor(data.length + 2);
+  out.set(data);
+  out[data.length] = sw >> 8;
+  out[data.length + 1] = sw;
+  return out;
+}
 
 /** @throws `iso7816/short-response` below two bytes */
 export function decodeResponse(bytes: Uint8Array): ResponseApdu {

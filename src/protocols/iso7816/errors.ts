@@ -6,4 +6,5 @@ export const iso7816Error = errorTable("iso7816", [
   "bad-command",
   "too-long",
   "endless-response",
+  "bad-atr",
 ]);

@@ -1,5 +1,11 @@
-/** Status words and their meanings. `x` stands for any digit; the first row that fits counts. Source: ISO/IEC 7816-4:2013 table 5 and 6 unless named. */
-const MEANINGS: readonly (readonly [pattern: string, meaning: string])[] = [
+const ISO = "ISO/IEC 7816-4:2013, tables 5 and 6";
+const GP = "GlobalPlatform Card Specification 2.3.1, 11";
+const EMV = "EMV 4.4 Book 3, 6.3.5";
+const PURSE = "JR/T 0025 (electronic purse)";
+const DESFIRE = "MIFARE DESFire, public data sheets";
+
+/** Status words and their meanings. `x` stands for any digit; the first row that fits counts. Source: ISO/IEC 7816-4 unless named. */
+const MEANINGS: readonly (readonly [pattern: string, meaning: string, source?: string])[] = [
   ["9000", "ok"],
   ["61xx", "ok, more bytes are waiting (GET RESPONSE)"],
   ["6200", "warning: nothing changed"],
@@ -8,10 +14,15 @@ const MEANINGS: readonly (readonly [pattern: string, meaning: string])[] = [
   ["6283", "warning: the selected file is deactivated"],
   ["6284", "warning: the control information is not formatted right"],
   ["6285", "warning: the selected file is terminated"],
-  ["6310", "more data is waiting (GlobalPlatform Card Specification 2.3.1, 11.4.3)"],
+  ["6286", "warning: no input from a sensor on the card"],
+  ["6287", "warning: a referenced record is deactivated"],
+  ["6300", "warning: authentication or verification failed", EMV],
+  ["6310", "more data is waiting (GlobalPlatform Card Specification 2.3.1, 11.4.3)", `${GP}.4.3`],
+  ["6381", "warning: the file is full after this write"],
   ["63Cx", "warning: a counter; tries left in the last digit"],
   ["63xx", "warning: something changed"],
   ["6400", "execution error: nothing changed"],
+  ["6401", "execution error: the card wants an answer at once"],
   ["6581", "memory failure"],
   ["6700", "wrong length"],
   ["6881", "logical channel not supported"],
@@ -32,8 +43,12 @@ const MEANINGS: readonly (readonly [pattern: string, meaning: string])[] = [
   ["6A82", "file or application not found"],
   ["6A83", "record not found"],
   ["6A84", "not enough memory"],
+  ["6A85", "the data length does not fit the TLV structure"],
   ["6A86", "wrong P1 or P2"],
+  ["6A87", "the data length does not fit P1 and P2"],
   ["6A88", "referenced data not found"],
+  ["6A89", "the file exists already"],
+  ["6A8A", "the application name exists already"],
   ["6B00", "wrong P1 or P2 (offset)"],
   ["6Cxx", "wrong Le; the right one is in SW2"],
   ["6D00", "instruction not supported"],
@@ -48,16 +63,29 @@ const MEANINGS: readonly (readonly [pattern: string, meaning: string])[] = [
   ["69xx", "command not allowed"],
   ["6Axx", "wrong parameters"],
   ["6Fxx", "no precise diagnosis"],
+  ["9100", "ok", DESFIRE],
+  ["91AE", "authentication error", DESFIRE],
+  ["91AF", "ok, another frame is waiting", DESFIRE],
+  ["917E", "wrong length", DESFIRE],
+  ["9302", "wrong MAC", PURSE],
+  ["9401", "not enough money in the purse", PURSE],
+  ["9402", "the transaction counter is at its limit", PURSE],
+  ["9403", "the key index is not there", PURSE],
+  ["9484", "algorithm not supported", GP],
+  ["9485", "invalid key check value", GP],
 ];
 
 export const swHex = (sw: number): string => sw.toString(16).toUpperCase().padStart(4, "0");
 
-/** What a status word says, in a few words. */
-export function swMeaning(sw: number): string {
+/** What a status word says, in a few words, and where that is written; no source for one that is in no table. */
+export function statusWord(sw: number): { readonly meaning: string; readonly source?: string } {
   const digits = swHex(sw);
   const row = MEANINGS.find(([pattern]) => [...pattern].every((digit, i) => digit === digits[i] || digit === "x"));
-  return row?.[1] ?? "unknown status word";
+  return row ? { meaning: row[1], source: row[2] ?? ISO } : { meaning: "unknown status word" };
 }
+
+/** What a status word says, in a few words. */
+export const swMeaning = (sw: number): string => statusWord(sw).meaning;
 
 /** The status words that this project's own cards answer with. */
 export const SW = {

@@ -7,6 +7,8 @@ export interface Imported {
   /** Of the tap or the device, where the file has one; else empty. */
   readonly name: string;
   readonly observed: Observed;
+  /** Account data was taken out before it came here, and the file says so. */
+  readonly masked?: boolean;
   /** What was odd and did not stop the reading, a sentence each; bounded. */
   readonly remarks: readonly string[];
   /** Why reading stopped before the end; what came before was told. */

@@ -20,7 +20,12 @@ export interface Surroundings {
 export async function tapbench(argv: readonly string[], around: Surroundings = {}): Promise<Ran> {
   let out = "";
   let err = "";
-  const sink = (write: (text: string) => void): Sink => ({ write, isTTY: around.terminal === true, columns: 100 });
+  /** Bytes come out a character each. */
+  const sink = (write: (text: string) => void): Sink => ({
+    write: (piece) => write(typeof piece === "string" ? piece : Buffer.from(piece).toString("latin1")),
+    isTTY: around.terminal === true,
+    columns: 100,
+  });
   const io: Io = {
     stdout: sink((text) => (out += text)),
     stderr: sink((text) => (err += text)),

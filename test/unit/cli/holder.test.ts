@@ -19,7 +19,10 @@ test("a card that was issued six years before the tap has expired", async () => 
   expect(documentOf(ran)).toMatchObject({
     outcome: "not-completed",
     error: { l2: "cam-failed" },
-    decided: { rule: "c2.stop", says: "Offline data authentication failed: card certificate: expired." },
+    verdict: {
+      decided: { rule: "c2.cda", says: "The card's signature does not hold: card certificate: expired." },
+      causes: [{ rule: "c2.restrictions.expired", flips: ["A date up to 2023-01-31 would have passed."] }],
+    },
   });
 });
 

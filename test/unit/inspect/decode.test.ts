@@ -14,7 +14,7 @@ describe("the tree", () => {
       "6F  FCI Template",
       "  84  DF Name  325041592E5359532E4444463031  = 2PAY.SYS.DDF01",
       "  A5  FCI Proprietary Template",
-      "    87  Application Priority Indicator  01",
+      "    87  Application Priority Indicator  01  = priority 1",
       '    5F2D  Language Preference  656E  = "en"',
     ]);
   });
@@ -55,7 +55,15 @@ describe("the tree", () => {
 
   test("names tags on which kernels disagree only by the kernel that is asked for", () => {
     expect(lines("9F660436204000")).toEqual(["9F66  36204000"]);
-    expect(lines("9F660436204000", "c3")).toEqual(["9F66  Terminal Transaction Qualifiers  36204000"]);
+    expect(lines("9F660436204000", "c3")).toEqual([
+      "9F66  Terminal Transaction Qualifiers  36204000",
+      "    - EMV mode supported",
+      "    - EMV contact chip supported",
+      "    - online PIN supported",
+      "    - signature supported",
+      "    - offline PIN supported (contact chip)",
+      "    - consumer device CVM supported",
+    ]);
     expect(lines("9F66020E70", "c2")).toEqual(["9F66  PUNATC (Track2)  0E70"]);
     expect(tlvTree(unhex("9F66020E70"), { scope: "c2" }).scope).toBe("c2");
   });
@@ -64,7 +72,7 @@ describe("the tree", () => {
     const tree = tlvTree(unhex("6F1C8407A0000000041010A511500F5050"));
     expect(renderTree(tree)).toEqual([
       "6F  FCI Template  (cut off)",
-      "  84  DF Name  A0000000041010",
+      "  84  DF Name  A0000000041010  = Mastercard credit or debit",
       "  A5  FCI Proprietary Template  (cut off)",
       "    50  Application Label  5050  (cut off)",
       expect.stringContaining("[codec/truncated]"),
@@ -78,7 +86,7 @@ describe("the tree", () => {
 
   test("colours only what it is told to", () => {
     expect(renderTree(tlvTree(unhex("9C0100")), ansi)).toEqual([
-      "\u001b[36m9C\u001b[0m  \u001b[1mTransaction Type\u001b[0m  \u001b[0m00\u001b[0m",
+      "\u001b[36m9C\u001b[0m  \u001b[1mTransaction Type\u001b[0m  \u001b[0m00\u001b[0m  \u001b[32m= goods and services\u001b[0m",
     ]);
   });
 });
@@ -108,7 +116,9 @@ describe("decode", () => {
   test("bytes that are neither come as far as they go", () => {
     const { kind, tree } = decodeHex("5F2D05656E");
     expect(kind).toBe("tlv");
-    expect(tree.nodes).toEqual([{ tag: "5F2D", name: "Language Preference", length: 2, value: "656E", cut: true }]);
+    expect(JSON.parse(JSON.stringify(tree.nodes))).toEqual([
+      { tag: "5F2D", name: "Language Preference", length: 2, value: "656E", cut: true },
+    ]);
     expect(tree.problem?.context).toMatchObject({ tag: "5F2D", offset: 3 });
   });
 
@@ -120,7 +130,7 @@ describe("decode", () => {
 
   test("text ends with the status word and the kernel that named the tags", () => {
     expect(renderDecoded(decodeHex("9C01006985", { scope: "c2" }))).toEqual([
-      "9C  Transaction Type  00",
+      "9C  Transaction Type  00  = goods and services",
       "6985  conditions of use not satisfied",
       "tags named by kernel c2",
     ]);

@@ -56,22 +56,22 @@ function ask(tap: C2, ac: AcType, by: string, says: string): void {
   });
 }
 
+/** The action codes as they count, with the default values of those that are absent. */
 function codes(tap: C2): Record<string, string> {
   const out: Record<string, string> = {};
-  for (const [name, tag] of ACTION_CODES) {
-    const value = lookUp(tap, tag);
-    if (value) out[name] = hex(value);
-  }
+  for (const [name, tag, absent] of ACTION_CODES) out[name] = hex(lookUp(tap, tag) ?? absent);
+  const absent = ACTION_CODES.filter(([, tag]) => !lookUp(tap, tag)).map(([name]) => name);
+  if (absent.length > 0) out["absent"] = absent.join(" ");
   return out;
 }
 
 const ACTION_CODES = [
-  ["tacDenial", 0xdf8121],
-  ["tacOnline", 0xdf8122],
-  ["tacDefault", 0xdf8120],
-  ["iacDenial", 0x9f0e],
-  ["iacOnline", 0x9f0f],
-  ["iacDefault", 0x9f0d],
+  ["tacDenial", 0xdf8121, TERMINAL_DEFAULT],
+  ["tacOnline", 0xdf8122, TERMINAL_DEFAULT],
+  ["tacDefault", 0xdf8120, TERMINAL_DEFAULT],
+  ["iacDenial", 0x9f0e, NOTHING],
+  ["iacOnline", 0x9f0f, CARD_DEFAULT],
+  ["iacDefault", 0x9f0d, CARD_DEFAULT],
 ] as const;
 
 /**
@@ -83,9 +83,9 @@ export function referenceControl(tap: C2): number {
     if (onDeviceCvm(tap)) {
       tap.ac = AC.aac;
       tap.input.onRule?.({
-        rule: "c2.cda",
+        rule: "c2.on-device-cvm",
         says: "The device's own verification cannot be believed without CDA: decline.",
-        data: { asks: "AAC" },
+        data: { asks: "AAC", tvr: hex(tap.tvr) },
       });
     }
   } else if (tap.cda) tap.signatureAsked = tap.ac !== AC.aac || isSet(given(tap, 0x9f5d), CDA_OVER_AAC);

@@ -1,4 +1,4 @@
-import { equalBytes, hex } from "../../../util/bytes.js";
+import { equalBytes, hex, NO_BYTES } from "../../../util/bytes.js";
 import type { Cvm } from "../../outcome.js";
 import { AIP, CAPABILITIES, isSet, setBit, TRANSACTION, TVR } from "./bits.js";
 import { endApplication } from "./outcomes.js";
@@ -128,6 +128,11 @@ function decide(tap: C2, cvm: Cvm, performed: number, condition: number, result:
       amount: String(tap.input.amount),
       limit: String(tap.input.limits.cvmRequired),
       capability: tap.capabilities[1]!,
+      onDevice: onDeviceCvm(tap),
+      list: hex(given(tap, 0x8e) ?? NO_BYTES),
+      cardCurrency: hex(given(tap, 0x9f42) ?? NO_BYTES),
+      currency: hex(tap.input.terminal.get(0x5f2a) ?? NO_BYTES),
+      tvr: hex(tap.tvr),
     },
   });
   return undefined;

@@ -8,7 +8,7 @@ import { setBit, TVR } from "./bits.js";
 import { openTemplate, parsed, storeTemplate } from "./card-data.js";
 import { aboutTag, completed, endApplication } from "./outcomes.js";
 import { dolData } from "./processing-options.js";
-import { AC, given, lookUp, type C2 } from "./state.js";
+import { AC, caKeyOf, given, lookUp, type C2 } from "./state.js";
 
 /** The one GENERATE AC of this kernel, and what its answer decides (Book C-2 7.6, S9, S910). */
 export function* generateAc(tap: C2): CardAsking<KernelOutcome> {
@@ -136,7 +136,7 @@ function verifySignature(tap: C2): KernelOutcome {
     tap.input.onRule?.({
       rule: "c2.cda",
       says: "The card's signature holds, up to the CA's key.",
-      data: { iccDynamicNumber: hex(result.iccDynamicNumber) },
+      data: { status: "ok", iccDynamicNumber: hex(result.iccDynamicNumber), ...caKeyOf(tap) },
     });
     return completed(tap);
   }
@@ -146,7 +146,7 @@ function verifySignature(tap: C2): KernelOutcome {
   tap.input.onRule?.({
     rule: "c2.cda",
     says: `The card's signature does not hold: ${reason}.`,
-    data: { reason, tvr: hex(tap.tvr) },
+    data: { status: "failed", reason, tvr: hex(tap.tvr), ...caKeyOf(tap) },
   });
   return endApplication(tap, { l2: "cam-failed" }, `Offline data authentication failed: ${reason}.`);
 }

@@ -12,7 +12,7 @@ import { getProcessingOptions, readFci } from "./processing-options.js";
 import { readRecords } from "./records.js";
 import { processingRestrictions } from "./restrictions.js";
 import { checkFloorLimit, checkTransactionLimit, selectRandomly } from "./risk.js";
-import { begin, given, type C2 } from "./state.js";
+import { begin, caKeyOf, given, type C2 } from "./state.js";
 
 /**
  * Kernel 2 in EMV mode, after EMV Contactless Book C-2: from the answer to SELECT to an outcome. Link errors that are thrown into it (emv/l1.ts)
@@ -68,11 +68,11 @@ const FOR_CDA: readonly number[] = [0x8f, 0x90, 0x9f32, 0x9f46, 0x9f47, 0x9f4a];
 /** Whether CDA can be done at all, before it is asked for (Book C-2 S456.25 to S456.27). */
 function prepareCda(tap: C2): KernelOutcome | undefined {
   if (!tap.cda) return undefined;
-  const lacking = FOR_CDA.find((tag) => !given(tap, tag));
-  if (lacking !== undefined) {
-    setBit(tap.tvr, TVR.iccDataMissing);
-    return cannotDoCda(tap, `the card has no ${tagHex(lacking)}`);
-  }
+  for (const tag of FOR_CDA)
+    if (!given(tap, tag)) {
+      setBit(tap.tvr, TVR.iccDataMissing);
+      return cannotDoCda(tap, `the card has no ${tagHex(tag)}`, tag);
+    }
   const tagList = given(tap, 0x9f4a)!;
   if (tagList.length !== 1 || tagList[0] !== 0x82)
     return endApplication(
@@ -86,9 +86,13 @@ function prepareCda(tap: C2): KernelOutcome | undefined {
   return undefined;
 }
 
-function cannotDoCda(tap: C2, reason: string): undefined {
+function cannotDoCda(tap: C2, reason: string, lacking?: number): undefined {
   setBit(tap.tvr, TVR.cdaFailed);
   tap.oda = { method: "cda", status: "missing", reason };
-  tap.input.onRule?.({ rule: "c2.cda", says: `CDA cannot be done: ${reason}.`, data: { reason } });
+  tap.input.onRule?.({
+    rule: "c2.cda",
+    says: `CDA cannot be done: ${reason}.`,
+    data: { status: "missing", reason, ...(lacking === undefined ? caKeyOf(tap) : { tag: tagHex(lacking) }) },
+  });
   return undefined;
 }

@@ -61,16 +61,16 @@ function discretionary(tap: C2, error: ErrorIndication = {}, message?: keyof typ
 }
 
 /** First choice of the card's languages (5F2D), where it has any. */
-function language(tap: C2): { language?: string } {
+function language(tap: C2): string | undefined {
   const preference = given(tap, 0x5f2d);
-  return preference ? { language: printable(preference.subarray(0, 2)) } : {};
+  return preference && printable(preference.subarray(0, 2));
 }
 
 const ui = (tap: C2, message: UiRequest["message"], status: UiRequest["status"], hold?: number): UiRequest => ({
   message,
   status,
-  ...(hold !== undefined && { hold }),
-  ...language(tap),
+  hold,
+  language: language(tap),
 });
 
 /** The error as `onRule` shows it. */
@@ -157,14 +157,19 @@ export function completed(tap: C2): KernelOutcome {
         : cid === AC.arqc
           ? "The card gave an ARQC: ask the issuer."
           : "The card gave an AAC: not with this card here.",
-    data: { outcome: outcome.kind, cid },
+    data: { outcome: outcome.kind, cid, contacts: isSet(tap.capabilities, CAPABILITIES.contacts) },
   });
   return outcome;
 }
 
-function read(tap: C2, request: UiRequest): Read {
+function read<K extends "approved" | "declined" | "online-request">(
+  tap: C2,
+  kind: K,
+  request: UiRequest,
+): { readonly kind: K } & Read {
   const { cvm, oda, receipt } = tap;
   return {
+    kind,
     cvm,
     oda,
     receipt,
@@ -174,15 +179,14 @@ function read(tap: C2, request: UiRequest): Read {
   };
 }
 
-const approved = (tap: C2): KernelOutcome => ({
-  kind: "approved",
-  ...read(tap, ui(tap, tap.cvm === "signature" ? "approved-please-sign" : "approved", "not-ready", holdTime(tap))),
-});
+const approved = (tap: C2): KernelOutcome =>
+  read(
+    tap,
+    "approved",
+    ui(tap, tap.cvm === "signature" ? "approved-please-sign" : "approved", "not-ready", holdTime(tap)),
+  );
 
-const online = (tap: C2): KernelOutcome => ({
-  kind: "online-request",
-  ...read(tap, ui(tap, "authorising", "not-ready", 0)),
-});
+const online = (tap: C2): KernelOutcome => read(tap, "online-request", ui(tap, "authorising", "not-ready", 0));
 
 function refused(tap: C2): KernelOutcome {
   if (!PURCHASE_OR_CASH.includes(terminalByte(tap, 0x9c)))
@@ -199,5 +203,5 @@ function refused(tap: C2): KernelOutcome {
       error: {},
       discretionaryData: discretionary(tap),
     };
-  return { kind: "declined", ...read(tap, ui(tap, "declined", "not-ready", holdTime(tap))) };
+  return read(tap, "declined", ui(tap, "declined", "not-ready", holdTime(tap)));
 }

@@ -2,7 +2,7 @@ import { buildDol, parseDol } from "../../../codec/dol.js";
 import { tlv } from "../../../codec/tlv.js";
 import type { CardAsking } from "../../../protocols/iso7816/poller.js";
 import { SW } from "../../../protocols/iso7816/status.js";
-import { hex } from "../../../util/bytes.js";
+import { hex, NO_BYTES } from "../../../util/bytes.js";
 import { isTapbenchError } from "../../../util/errors.js";
 import type { KernelOutcome } from "../../outcome.js";
 import { dolFormat } from "../../tags.js";
@@ -39,7 +39,7 @@ export function readFci(tap: C2): KernelOutcome | undefined {
 /** GET PROCESSING OPTIONS and what follows from its answer (Book C-2 S1.13, S3). */
 export function* getProcessingOptions(tap: C2): CardAsking<KernelOutcome | undefined> {
   const list = given(tap, 0x9f38);
-  const data = list ? dolData(tap, list) : new Uint8Array(0);
+  const data = list ? dolData(tap, list) : NO_BYTES;
   if (!data) return selectNext(tap, { l2: "parsing-error", tag: "9F38" }, "The PDOL breaks the format.");
   // 83 and its length must fit the one byte of Lc
   if (data.length > 252)
@@ -89,7 +89,7 @@ function chooseMode(tap: C2): KernelOutcome | undefined {
     says: emv ? "Card and reader use EMV mode." : "The card, or this reader, has no EMV mode.",
     data: {
       aip: hex(tap.card.get(0x82)!),
-      configuration: hex(tap.input.terminal.get(0xdf811b) ?? new Uint8Array(0)),
+      configuration: hex(tap.input.terminal.get(0xdf811b) ?? NO_BYTES),
       onDeviceCvm: tap.onDevice,
     },
   });

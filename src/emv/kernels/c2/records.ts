@@ -64,7 +64,7 @@ export function* readRecords(tap: C2): CardAsking<KernelOutcome | undefined> {
     says: tap.cda
       ? "Card and terminal both do CDA."
       : "Card or terminal does not do CDA: no offline data authentication.",
-    data: { cda: tap.cda, afl: hex(afl), securityCapability: tap.capabilities[2]! },
+    data: { cda: tap.cda, aip: hex(tap.card.get(0x82)!), afl: hex(afl), securityCapability: tap.capabilities[2]! },
   });
 
   for (const { sfi, first, last, signed } of ranges)
@@ -91,6 +91,13 @@ export function* readRecords(tap: C2): CardAsking<KernelOutcome | undefined> {
 
 function collectSigned(tap: C2, sfi: number, data: Uint8Array): void {
   tap.signedLength += data.length;
-  if (tap.signedLength > MAX_SIGNED || (sfi > 10 && data[0] !== 0x70)) setBit(tap.tvr, TVR.cdaFailed);
-  else tap.signedRecords.push({ sfi, data });
+  if (tap.signedLength <= MAX_SIGNED && (sfi <= 10 || data[0] === 0x70)) tap.signedRecords.push({ sfi, data });
+  else {
+    setBit(tap.tvr, TVR.cdaFailed);
+    tap.input.onRule?.({
+      rule: "c2.signed-data",
+      says: "A signed record cannot take part in data authentication.",
+      data: { sfi, bytes: tap.signedLength, most: MAX_SIGNED },
+    });
+  }
 }

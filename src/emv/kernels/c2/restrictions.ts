@@ -1,4 +1,4 @@
-import { equalBytes, hex } from "../../../util/bytes.js";
+import { equalBytes, hex, NO_BYTES } from "../../../util/bytes.js";
 import { AUC, CASH, isSet, setBit, TRANSACTION, TVR, type Bit } from "./bits.js";
 import { given, terminalByte, type C2 } from "./state.js";
 
@@ -22,7 +22,7 @@ function version(tap: C2): void {
   tap.input.onRule?.({
     rule: "c2.restrictions.version",
     says: "Card and terminal have different application versions.",
-    data: { card: hex(card) },
+    data: { card: hex(card), terminal: hex(tap.input.terminal.get(0x9f09)!) },
   });
 }
 
@@ -59,7 +59,14 @@ function usage(tap: C2): void {
   tap.input.onRule?.({
     rule: "c2.restrictions.usage",
     says: `The application must not be used for this: ${refusal}.`,
-    data: { auc: hex(auc), use: refusal },
+    data: {
+      auc: hex(auc),
+      use: refusal,
+      terminalType: terminalByte(tap, 0x9f35),
+      transactionType: terminalByte(tap, 0x9c),
+      issuerCountry: hex(given(tap, 0x5f28) ?? NO_BYTES),
+      terminalCountry: hex(tap.input.terminal.get(0x9f1a) ?? NO_BYTES),
+    },
   });
 }
 

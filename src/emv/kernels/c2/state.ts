@@ -1,4 +1,5 @@
 import { fromBcd } from "../../../codec/bcd.js";
+import { hex, NO_BYTES, roomFor } from "../../../util/bytes.js";
 import type { KernelInput } from "../../kernel.js";
 import type { SignedRecord } from "../../oda.js";
 import type { Cvm, OdaResult } from "../../outcome.js";
@@ -40,19 +41,15 @@ export interface C2 {
 
 export function begin(input: KernelInput): C2 {
   const { terminal } = input;
-  const tvr = new Uint8Array(5);
-  const capabilities = new Uint8Array(3);
+  const tvr = roomFor(5);
+  const capabilities = roomFor(3);
   capabilities.set((terminal.get(0x9f33) ?? capabilities).subarray(0, 3));
   capabilities[0] = terminal.get(0xdf8117)?.[0] ?? capabilities[0]!;
   capabilities[2] = terminal.get(0xdf811f)?.[0] ?? capabilities[2]!;
   return {
     input,
     card: new Map(),
-    own: new Map([
-      [0x95, tvr],
-      [0x9f33, capabilities],
-      [0x9f37, input.random.bytes(4)],
-    ]),
+    own: new Map<number, Uint8Array>().set(0x95, tvr).set(0x9f33, capabilities).set(0x9f37, input.random.bytes(4)),
     tvr,
     capabilities,
     onDevice: false,
@@ -64,9 +61,9 @@ export function begin(input: KernelInput): C2 {
     signatureAsked: false,
     signedRecords: [],
     signedLength: 0,
-    pdolData: new Uint8Array(0),
-    cdolData: new Uint8Array(0),
-    acResponse: new Uint8Array(0),
+    pdolData: NO_BYTES,
+    cdolData: NO_BYTES,
+    acResponse: NO_BYTES,
   };
 }
 
@@ -90,6 +87,12 @@ export const onDeviceCvm = (tap: C2): boolean =>
 /** Card and terminal both do CDA. */
 export const cdaAgreed = (tap: C2): boolean =>
   aipHas(tap, AIP.cdaSupported) && isSet(tap.capabilities, CAPABILITIES.cda);
+
+/** The CA key that the card's certificates need, for whoever listens: RID and index. */
+export const caKeyOf = (tap: C2): { readonly rid: string; readonly caIndex: string } => ({
+  rid: hex(tap.input.aid.subarray(0, 5)),
+  caIndex: hex(tap.card.get(0x8f) ?? new Uint8Array(0)),
+});
 
 /** One byte of a terminal object, 0 where it is not configured. */
 export const terminalByte = (tap: C2, tag: number, index = 0): number => tap.input.terminal.get(tag)?.[index] ?? 0;

@@ -228,7 +228,11 @@ describe("rules", () => {
       "entry entry.selected",
       "kernel test.kernel",
     ]);
-    expect(rules.find(({ rule }) => rule === "entry.candidates")?.data).toEqual({ count: 1, list: `${ONE}/c2` });
+    expect(rules.find(({ rule }) => rule === "entry.candidates")?.data).toEqual({
+      count: 1,
+      list: `${ONE}/c2`,
+      terminal: `${ONE}/c2`,
+    });
   });
 });
 

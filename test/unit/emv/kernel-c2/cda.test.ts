@@ -130,7 +130,7 @@ describe("what CDA needs", () => {
   test("a device that verifies its holder is declined without it", () => {
     const tapped = tap({ cda: true, objects: { "82": "0380" } }, { caKeys: () => undefined });
     expect(askedFor(tapped)).toBe(AAC);
-    expect(tapped.rules.some(({ rule, data }) => rule === "c2.cda" && data?.["asks"] === "AAC")).toBe(true);
+    expect(tapped.rules.some(({ rule, data }) => rule === "c2.on-device-cvm" && data?.["asks"] === "AAC")).toBe(true);
   });
 
   test("such a device is not declined where the reader does not count on it", () => {

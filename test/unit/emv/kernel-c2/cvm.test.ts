@@ -183,6 +183,17 @@ test("the decision is told with its inputs", () => {
   expect(rules.find(({ rule }) => rule === "c2.cvm")).toEqual({
     rule: "c2.cvm",
     says: "Rule 1 of the card's CVM list fits.",
-    data: { cvm: "signature", results: "1E0300", amount: "5001", limit: "5000", capability: 0x60 },
+    data: {
+      cvm: "signature",
+      results: "1E0300",
+      amount: "5001",
+      limit: "5000",
+      capability: 0x60,
+      onDevice: false,
+      list: "00000064000000C81E03",
+      cardCurrency: "0978",
+      currency: "0978",
+      tvr: "8000000000",
+    },
   });
 });
