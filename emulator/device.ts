@@ -5,6 +5,7 @@ import { resumeRandom, type Random, type RandomPosition } from "../src/util/rand
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
 import { TypeAPicc } from "./rf/picc.js";
+import type { AnyApplet } from "./se/applet.js";
 import { SecureElement, type ElementSnapshot } from "./se/element.js";
 import { mchip } from "./se/mchip/applet.js";
 import { ppse } from "./se/ppse.js";
@@ -39,11 +40,12 @@ export class EmulatedDevice {
   /** What the element spent on the last command over the air. */
   lastCompute: Nanos = 0;
 
-  constructor(profile: DeviceProfile, sim: Sim, random: Random) {
+  /** `modules`: the applets that the profile may name. */
+  constructor(profile: DeviceProfile, sim: Sim, random: Random, modules: readonly AnyApplet[] = MODULES) {
     this.profile = profile;
     this.#sim = sim;
     const { nfc, element, compute } = profile;
-    this.element = new SecureElement({ ...element, compute, modules: MODULES, random: random.fork("element") });
+    this.element = new SecureElement({ ...element, compute, modules, random: random.fork("element") });
     this.element.holderVerified = profile.verification !== "none";
     this.#uids = random.fork("uid");
     const card = {

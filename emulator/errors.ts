@@ -10,4 +10,6 @@ export const emulatorError = errorTable("emulator", [
   "unknown-module",
   "bad-fault",
   "snapshot-mismatch",
+  "no-reader-driver",
+  "slot-taken",
 ]);

@@ -1,7 +1,16 @@
 /** The library. What is exported here is the public interface, under semantic versioning; nothing else is. */
 export { DEFAULT_DATE, DEFAULT_SEED, openBench } from "./bench/bench.js";
-export type { Bench, BenchDevice, BenchOptions, ProvisionReport, TapRequest } from "./bench/bench.js";
-export type { TapReport } from "./bench/emulated-tap.js";
+export type {
+  Bench,
+  BenchDevice,
+  BenchOptions,
+  CardTapRequest,
+  EmulatedBenchDevice,
+  ProvisionReport,
+  TapRequest,
+} from "./bench/bench.js";
+export type { CardBenchDevice, ReaderEvent, ReaderListing } from "./bench/pcsc.js";
+export type { CardTapReport, TapReport, TapSummary } from "./bench/tap-report.js";
 export type { AuthorisationRequest, AuthorisationResponse } from "./emv/acquirer.js";
 export type { Cvm, ErrorIndication, KernelOutcome, OdaResult, UiRequest } from "./emv/outcome.js";
 export { decodeBytes } from "./inspect/decode.js";

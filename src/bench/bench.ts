@@ -12,13 +12,29 @@ import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
 import { combinationsOf } from "../terminal/data.js";
 import { checkPin, encipheredPin } from "../terminal/pin.js";
 import { maskPan } from "../terminal/receipt.js";
+import { monotonicClock } from "../transport/clock.js";
+import type { PcscDriver } from "../transport/pcsc/driver.js";
+import { nativePcsc } from "../transport/pcsc/native-driver.js";
 import { seededRandom, type Random } from "../util/random.js";
-import type { Nanos } from "../util/time.js";
+import type { Clock, Nanos } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
-import { equalBytes } from "../util/bytes.js";
-import { tapEmulated, type TapReport } from "./emulated-tap.js";
+import { equalBytes, hex } from "../util/bytes.js";
+import { tapOnReader } from "./card-tap.js";
+import { tapEmulated } from "./emulated-tap.js";
 import { benchError } from "./errors.js";
+import {
+  listReaders,
+  openPcsc,
+  PCSC_FORM,
+  PCSC_PARAMETERS,
+  watchReaders,
+  type CardBenchDevice,
+  type ReaderEvent,
+  type ReaderListing,
+} from "./pcsc.js";
 import { openSpec, type Opener } from "./spec.js";
+import type { CardTapReport, TapReport } from "./tap-report.js";
+import { showOnReader, type ShowOptions, type ShownDevice } from "./virtual-reader.js";
 
 /** The date of a run that names none: runs repeat, so it is not today. */
 export const DEFAULT_DATE = new Date("2026-06-15T10:00:00Z");
@@ -34,14 +50,32 @@ export interface BenchOptions {
   readonly tracer?: Tracer | undefined;
   /** CA key files that terminals trust besides those that their profiles name. */
   readonly caKeys?: readonly string[];
+  /** Real time, for what is measured and waited for on wires. Default: the machine's monotonic clock. */
+  readonly clock?: Clock;
+  /** How readers are reached. Default: the PC/SC service of this machine. */
+  readonly pcsc?: PcscDriver;
 }
 
-/** A device on the bench. */
-export interface BenchDevice {
+/** An emulated device on the bench. */
+export interface EmulatedBenchDevice {
+  readonly kind: "emulated";
   readonly spec: string;
   readonly title: string;
   readonly profile: DeviceProfile;
   readonly emulated: EmulatedDevice;
+}
+
+/** A device on the bench: one that is emulated here, or whatever lies on a reader. */
+export type BenchDevice = EmulatedBenchDevice | CardBenchDevice;
+
+/** @throws `bench/emulated-only` */
+export function emulatedOnly(device: BenchDevice): EmulatedBenchDevice {
+  if (device.kind === "emulated") return device;
+  throw benchError(
+    "emulated-only",
+    `${device.spec} is a card on a reader, and this is done with emulated devices only, such as emu:band-s1`,
+    { device: device.spec },
+  );
 }
 
 export interface ProvisionReport {
@@ -65,21 +99,33 @@ export interface TapRequest {
   readonly faults?: readonly string[] | undefined;
 }
 
+/** What can be asked of a card that is not emulated here: nobody is there to break things or to enter a PIN. */
+export type CardTapRequest = Pick<TapRequest, "amount" | "currency" | "terminal">;
+
 /** Puts everything together: opens devices, provisions cards into them, taps them on terminals, has an issuer answer. */
 export interface Bench {
   readonly seed: string;
   readonly issuer: Issuer;
   listDevices(): Promise<readonly { readonly spec: string; readonly title: string; readonly note?: string }[]>;
-  /** @throws `bench/bad-spec`, `bench/unknown-wire`, `bench/bad-parameter`, `profile/...` */
-  open(spec: string): Promise<BenchDevice>;
+  /** Readers, and what lies on them. @throws `transport/driver-missing`, `transport/no-service` */
+  listReaders(signal?: AbortSignal): Promise<readonly ReaderListing[]>;
+  /** Tells of readers and cards until the signal aborts. @throws `transport/driver-missing` */
+  watchReaders(told: (event: ReaderEvent) => void, signal: AbortSignal): Promise<void>;
+  /** A card on a reader has to be closed. @throws `bench/bad-spec`, `bench/unknown-wire`, `bench/bad-parameter`, `profile/...`, `transport/...` */
+  open(spec: `emu:${string}`): Promise<EmulatedBenchDevice>;
+  open(spec: string, signal?: AbortSignal): Promise<BenchDevice>;
   /** A new account, tokenised, personalised into the device. @throws `bench/provisioning-refused`, `profile/...`, `emulator/power-lost` */
-  provision(device: BenchDevice, card: string): Promise<ProvisionReport>;
+  provision(device: EmulatedBenchDevice, card: string): Promise<ProvisionReport>;
   /** @throws `iso14443/...` when no card is found, `bench/wrong-currency`, `emulator/bad-fault`, `terminal/...` */
-  tap(device: BenchDevice, request: TapRequest): Promise<TapReport>;
+  tap(device: EmulatedBenchDevice, request: TapRequest): Promise<TapReport>;
   /** The same without loading anything: for doing it very often. */
-  prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport>;
+  prepareTap(device: EmulatedBenchDevice, request: TapRequest): Promise<() => TapReport>;
   /** The CA keys that a terminal has. @throws `profile/...` */
   caKeys(terminal: string): Promise<CaKeys>;
+  /** A tap with the card on a reader: waits for one. It counts in the card. @throws `bench/wrong-currency`, `transport/...`, `terminal/...` */
+  tapCard(device: CardBenchDevice, request: CardTapRequest, signal?: AbortSignal): Promise<CardTapReport>;
+  /** Shows the device to other programs, in the virtual reader of pcscd. @throws `emulator/no-reader-driver`, `emulator/slot-taken` */
+  show(device: EmulatedBenchDevice, options: ShowOptions): Promise<ShownDevice>;
   /** All that a run depends on, for the trace's header. */
   configuration(): {
     readonly seed: string;
@@ -117,8 +163,15 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     return (await Promise.all(sets.map((set) => loadCaKeys(set)))).flat();
   }
 
+  const clock = options.clock ?? monotonicClock();
+  const pcsc = { driver: options.pcsc ?? nativePcsc(), clock };
+  /** How many devices were opened: each draws for its own taps, whatever it is, so that one seed gives one tap on every wire. */
+  let devices = 0;
+  const nextTaps = (): Random => random.fork(`taps/${++devices}`);
+
   const pinKey = random.fork("pin-pad").bytes(16);
   const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
+  const drawnOnReaders = new Map<CardBenchDevice, Random>();
   /** How many devices of each profile were opened. */
   const opened = new Map<string, number>();
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
@@ -134,15 +187,25 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
         const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own));
         // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
-        const taps = random.fork(`taps/${label}`);
+        const taps = nextTaps();
         drawn.set(emulated, { taps, noise: taps.fork("faults") });
-        return { spec: spec.text, title: profile.title, profile, emulated };
+        return { kind: "emulated", spec: spec.text, title: profile.title, profile, emulated };
+      },
+    },
+    pcsc: {
+      form: PCSC_FORM,
+      parameters: PCSC_PARAMETERS,
+      open: async (spec, signal) => {
+        const device = await openPcsc(spec, pcsc, signal);
+        drawnOnReaders.set(device, nextTaps());
+        return device;
       },
     },
   };
 
   const cards = new Map<EmulatedDevice, IssuedCard[]>();
-  async function prepareTap(device: BenchDevice, request: TapRequest): Promise<() => TapReport> {
+  /** Terminal, transaction and what they bring together. */
+  async function atTerminal(request: CardTapRequest) {
     const terminal = await load("terminal", request.terminal);
     if (request.currency !== undefined && request.currency !== terminal.currency.code)
       throw benchError(
@@ -150,13 +213,17 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         `terminal ${terminal.name} takes ${terminal.currency.code}, not ${request.currency}; choose another with --terminal`,
         { terminal: terminal.name },
       );
-    const faults = (request.faults ?? []).map(parseFault);
-    const published = await publishedKeys(terminal);
-    const testKeys = terminal.caKeys.includes("test");
-    const own = drawn.get(device.emulated);
-    if (!own) throw benchError("not-of-this-bench", `${device.spec} was opened on another bench; open it here`, {});
     const transaction = { amount: request.amount, at };
     const combinations = combinationsOf(terminal, transaction);
+    const published = await publishedKeys(terminal);
+    return { terminal, transaction, combinations, published, testKeys: terminal.caKeys.includes("test") };
+  }
+
+  async function prepareTap(device: EmulatedBenchDevice, request: TapRequest): Promise<() => TapReport> {
+    const { terminal, transaction, combinations, published, testKeys } = await atTerminal(request);
+    const faults = (request.faults ?? []).map(parseFault);
+    const own = drawn.get(device.emulated);
+    if (!own) throw notOfThisBench(device);
     const { pin } = request;
     if (pin !== undefined) checkPin(pin);
     const enterPin = pin === undefined ? undefined : (pan: string) => encipheredPin(pin, pan, pinKey);
@@ -179,6 +246,31 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       });
   }
 
+  async function tapCard(
+    device: CardBenchDevice,
+    request: CardTapRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<CardTapReport> {
+    const { terminal, transaction, combinations, published, testKeys } = await atTerminal(request);
+    const taps = drawnOnReaders.get(device);
+    if (!taps) throw notOfThisBench(device);
+    // The test CA of every scheme that the terminal knows: which one the card is of shows in the tap only.
+    const rids = new Map(combinations.map(({ aid }) => [hex(aid.slice(0, RID_BYTES)), aid.slice(0, RID_BYTES)]));
+    const caKeys = caKeysOf([...(testKeys ? issuer.caPublicKeys([...rids.values()]) : []), ...published]);
+    const { card, wait } = device;
+    return tapOnReader({
+      device: card,
+      terminal,
+      transaction,
+      combinations,
+      caKeys,
+      random: taps,
+      tracer,
+      wait,
+      signal,
+    });
+  }
+
   return {
     seed,
     issuer,
@@ -190,7 +282,10 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
           note: "emulated",
         })),
       ),
-    open: (spec) => openSpec(spec, openers),
+    listReaders: (signal) => listReaders(pcsc, signal),
+    watchReaders: (told, signal) => watchReaders(pcsc, told, signal),
+    // An `emu:` spec opens an emulated device: that is what the overloads say.
+    open: ((spec: string, signal?: AbortSignal) => openSpec(spec, openers, signal)) as Bench["open"],
     async provision(device, cardName) {
       const profile = await load("card", cardName);
       // A card takes the place of the one with its AID.
@@ -224,9 +319,16 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       const published = await publishedKeys(terminal);
       return caKeysOf([...(terminal.caKeys.includes("test") ? issuer.caPublicKeys() : []), ...published]);
     },
+    tapCard: (device, request, signal) => tapCard(device, request, signal),
+    show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
   };
 }
+
+const RID_BYTES = 5;
+
+const notOfThisBench = ({ spec }: BenchDevice): Error =>
+  benchError("not-of-this-bench", `${spec} was opened on another bench; open it here`, {});
 
 function personaliseStep(
   device: EmulatedDevice,

@@ -7,4 +7,6 @@ export const benchError = errorTable("bench", [
   "provisioning-refused",
   "wrong-currency",
   "not-of-this-bench",
+  "emulated-only",
+  "watched-long-enough",
 ]);

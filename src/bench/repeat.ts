@@ -4,7 +4,7 @@ import type { MemoryTrace } from "../trace/memory.js";
 import { isTapbenchError, type TapbenchError } from "../util/errors.js";
 import type { Nanos } from "../util/time.js";
 import type { TraceRecord } from "../util/tracer.js";
-import type { TapReport } from "./emulated-tap.js";
+import type { TapReport } from "./tap-report.js";
 
 export interface Repetition {
   /** One tap; the field is off before it and after it. */

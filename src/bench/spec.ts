@@ -15,7 +15,7 @@ export interface DeviceSpec {
 export interface Opener<D> {
   readonly form: string;
   readonly parameters: readonly string[];
-  open(spec: DeviceSpec): Promise<D>;
+  open(spec: DeviceSpec, signal?: AbortSignal): Promise<D>;
 }
 
 /** @throws `bench/bad-spec` */
@@ -46,7 +46,11 @@ function decode(value: string, text: string): string {
 }
 
 /** Finds the wire and opens the device. @throws `bench/unknown-wire`, `bench/bad-parameter`, and what the opener throws */
-export async function openSpec<D>(text: string, openers: Readonly<Record<string, Opener<D>>>): Promise<D> {
+export async function openSpec<D>(
+  text: string,
+  openers: Readonly<Record<string, Opener<D>>>,
+  signal?: AbortSignal,
+): Promise<D> {
   const spec = parseSpec(text);
   const opener = Object.hasOwn(openers, spec.wire) ? openers[spec.wire]! : undefined;
   if (!opener) {
@@ -64,5 +68,5 @@ export async function openSpec<D>(text: string, openers: Readonly<Record<string,
         `${spec.wire}: knows no parameter '${name}'; it knows ${opener.parameters.join(", ")}`,
         { name, known: opener.parameters },
       );
-  return opener.open(spec);
+  return opener.open(spec, signal);
 }

@@ -19,4 +19,5 @@ export const cliError = errorTable("cli", [
   "unknown-tag",
   "unknown-key",
   "would-overwrite",
+  "not-confirmed",
 ]);

@@ -9,7 +9,11 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What is piped in, for the argument `-`. */
   stdin(): AsyncIterable<Uint8Array>;
-  /** Aborted by Ctrl-C. */
+  /** Single keys from a terminal, and with `piped` from anything else on standard input, too; returns how to stop. */
+  readonly keys?: (take: (key: string) => void, piped: boolean) => () => void;
+  /** Asks at the terminal, a line; undefined where standard input is none. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
+  /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
 
@@ -110,10 +114,14 @@ export function asTapbenchError(error: unknown): TapbenchError {
   );
 }
 
+/** Whether a command was asked to print for programs: by `--json`, by `--json-lines`, or not at all. */
+export type JsonForm = boolean | "lines";
+
 /** The one place that prints errors. Returns the exit code. */
-export function reportError(io: Io, json: boolean, thrown: unknown): ExitCode {
+export function reportError(io: Io, json: JsonForm, thrown: unknown): ExitCode {
   const error = asTapbenchError(thrown);
-  if (json) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
+  if (json === true) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
+  else if (json === "lines") io.stdout.write(`${toJson({ event: "error", error: errorDocument(error) })}\n`);
   else io.stderr.write(`tapbench: ${error.message} [${error.code}]\n`);
   if ((io.env["TAPBENCH_DEBUG"] ?? "") !== "") io.stderr.write(`${stackOf(error)}\n`);
   return exitCodeOf(error);

@@ -4,7 +4,7 @@ import type { Context } from "./context.js";
 import { declareCommands } from "./declare/commands.js";
 import { examples } from "./declare/options.js";
 import type { cliError } from "./errors.js";
-import type { ExitCode, Io } from "./output.js";
+import type { ExitCode, Io, JsonForm } from "./output.js";
 
 /** Parts of the world that tests replace. */
 export type Services = Partial<Pick<Context, "openBench">>;
@@ -72,7 +72,7 @@ export async function run(argv: readonly string[], io: Io, services: Services = 
   }
 }
 
-async function failed(error: unknown, json: boolean, io: Io, complaints: readonly string[]): Promise<ExitCode> {
+async function failed(error: unknown, json: JsonForm, io: Io, complaints: readonly string[]): Promise<ExitCode> {
   const { EXIT, reportError } = await import("./output.js");
   const { cliError: make } = await import("./errors.js");
   if (io.signal.aborted) return reportError(io, json, make("interrupted", "interrupted", {}));
@@ -83,9 +83,10 @@ async function failed(error: unknown, json: boolean, io: Io, complaints: readonl
 }
 
 /** Before options are parsed, for the errors of parsing them. What follows `--` is no option. */
-const wantsJson = (argv: readonly string[]): boolean => {
+const wantsJson = (argv: readonly string[]): JsonForm => {
   const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+  const options = end < 0 ? argv : argv.slice(0, end);
+  return options.includes("--json") || (options.includes("--json-lines") && "lines");
 };
 
 function usageError({ code, message }: CommanderError, make: typeof cliError): Error {

@@ -21,6 +21,8 @@ export interface TapOptions extends ReportTargets {
   readonly keepGoing?: boolean;
   readonly jsonLines?: boolean;
   readonly json?: boolean;
+  /** Do not ask before a card on a reader is tapped. */
+  readonly yes?: boolean;
 }
 
 /** What an emulated tap does when nothing else is said. */

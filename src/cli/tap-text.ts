@@ -1,5 +1,5 @@
 import type { ProvisionReport } from "../bench/bench.js";
-import type { TapReport } from "../bench/emulated-tap.js";
+import type { TapReport } from "../bench/tap-report.js";
 import type { Verdict } from "../inspect/verdict.js";
 import { renderDecisions, verdictScreen } from "../inspect/verdict-screen.js";
 import { renderWaterfall, type Waterfall } from "../inspect/waterfall.js";

@@ -11,7 +11,7 @@ import { plain, type Paint, type Role } from "./paint.js";
  * is `wtx` as long as those frames are on the air.
  */
 
-export const PARTS = ["command", "compute", "response", "wtx", "gaps"] as const;
+export const PARTS = ["command", "compute", "response", "wtx", "unsplit", "gaps"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface WaterfallRow {
@@ -94,6 +94,8 @@ function rowOf(
     compute = Math.max(0, until - from);
     for (const busy of spans) compute -= Math.max(0, Math.min(until, busy.until) - Math.max(from, busy.from));
   }
+  // Over PC/SC an exchange is one piece: what of it was on the air and what was computing cannot be seen.
+  const whole = apdu !== undefined && !seen && compute === undefined;
   return {
     label,
     at: span.from - start,
@@ -103,7 +105,8 @@ function rowOf(
       ...(seen && { command: air.command }),
       ...(compute !== undefined && { compute }),
       ...(seen && { response: air.response, wtx: air.wtx }),
-      gaps: silent - (compute ?? 0),
+      ...(whole && { unsplit: took - lead }),
+      gaps: whole ? lead : silent - (compute ?? 0),
     },
     frames: frames.length,
     extensions: frames.filter((frame) => frame.from === "picc" && isWtx(frame)).length,
@@ -214,6 +217,7 @@ const MARKS: Readonly<
   compute: { mark: "#", role: "heading", colour: "#c4643b", says: "card computing" },
   response: { mark: "<", role: "good", colour: "#3ba55d", says: "response on the air" },
   wtx: { mark: "w", role: "bad", colour: "#b23bc4", says: "waiting time extension" },
+  unsplit: { mark: "=", role: "tag", colour: "#5b7fa6", says: "command to answer (air not observed)" },
   gaps: { mark: ".", role: "dim", colour: "#b8bcc4", says: "frame delays and the rest" },
 };
 

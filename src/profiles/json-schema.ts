@@ -1,7 +1,7 @@
 import type { ZodType } from "zod";
 
 /**
- * JSON Schemas of all YAML files by name (`device`, `card`, `terminal`, `keys`, `ca-keys`), for editors. They are a little more lenient than the
+ * JSON Schemas of all YAML files by name (`device`, `card`, `terminal`, `reader`, `keys`, `ca-keys`), for editors. They are a little more lenient than the
  * loader: what a file leaves out may come from what it extends.
  */
 export async function profileJsonSchemas(): Promise<Readonly<Record<string, unknown>>> {
@@ -13,6 +13,7 @@ export async function profileJsonSchemas(): Promise<Readonly<Record<string, unkn
     device: lenient(make(schema.deviceSchema)),
     card: lenient(make(schema.cardSchema)),
     terminal: lenient(make(schema.terminalSchema)),
+    reader: lenient(make(schema.readerSchema)),
     keys: make(schema.keySetsSchema),
     "ca-keys": make(schema.caKeysSchema),
   };

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { isTapbenchError } from "../util/errors.js";
 import { notFound } from "./check.js";
 import { profileError } from "./errors.js";
-import type { CardProfile, DeviceProfile, TerminalProfile } from "./types.js";
+import type { CardProfile, DeviceProfile, ReaderProfile, TerminalProfile } from "./types.js";
 import { faultAt, readYaml, type YamlFile } from "./yaml.js";
 
 /** What each kind of profile loads as. */
@@ -12,6 +12,7 @@ export interface ProfileKinds {
   readonly device: DeviceProfile;
   readonly card: CardProfile;
   readonly terminal: TerminalProfile;
+  readonly reader: ReaderProfile;
 }
 export type ProfileKind = keyof ProfileKinds;
 
@@ -21,7 +22,12 @@ export interface ProfileOptions {
   readonly root?: string;
 }
 
-const FOLDERS: Readonly<Record<ProfileKind, string>> = { device: "models", card: "cards", terminal: "terminals" };
+const FOLDERS: Readonly<Record<ProfileKind, string>> = {
+  device: "models",
+  card: "cards",
+  terminal: "terminals",
+  reader: "readers",
+};
 const TEMPLATES = "templates";
 const MAX_EXTENDS = 4;
 const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;

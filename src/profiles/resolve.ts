@@ -2,8 +2,8 @@ import { parseDol } from "../codec/dol.js";
 import { hex } from "../util/bytes.js";
 import { checkFile } from "./check.js";
 import { parseAmount } from "./currencies.js";
-import { cardSchema, deviceSchema, terminalSchema } from "./schema.js";
-import type { CardProfile, DeviceProfile, ProfileHead, TerminalProfile } from "./types.js";
+import { cardSchema, deviceSchema, readerSchema, terminalSchema } from "./schema.js";
+import type { CardProfile, DeviceProfile, ProfileHead, ReaderProfile, TerminalProfile } from "./types.js";
 import { faultAt, type YamlFile } from "./yaml.js";
 
 type Fail = (path: readonly PropertyKey[], says: string, cause?: unknown) => Error;
@@ -156,4 +156,11 @@ const terminal: Resolver<TerminalProfile> = (data, files, name) => {
 };
 
 /** Checked data of each kind, made into what the rest of tapbench works with. */
-export const resolvers = { device, card, terminal } as const;
+const reader: Resolver<ReaderProfile> = (data, files, name) => {
+  const { title, synthetic, sources, ...file } = checkFile(readerSchema, data, files);
+  const { match, samSlots, usb, extended, maxCommand, response256, quirks } = file;
+  const facts = { match, samSlots, usb, extended, maxCommand, response256, quirks };
+  return { ...head({ title, synthetic, sources }, name, failIn(files)), ...facts };
+};
+
+export const resolvers = { device, card, terminal, reader } as const;

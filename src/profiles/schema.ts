@@ -299,6 +299,31 @@ export const terminalSchema = map({
   }),
 });
 
+/** A PC/SC reader. */
+export const readerSchema = map({
+  ...head,
+  match: list(text(80, "part of a name"), 1, 16, "names", "parts of the names that PC/SC gives it, in any case"),
+  samSlots: list(text(80, "part of a name"), 0, 8, "names", "parts of the names of its slots for SAMs").default([]),
+  usb: z
+    .string({ error: 'USB vendor and product in quotes, such as "072F:2200"' })
+    .regex(/^[0-9A-F]{4}:[0-9A-F]{4}$/, { error: 'USB vendor and product, such as "072F:2200"' })
+    .optional()
+    .meta({ description: "USB vendor and product" }),
+  extended: flag("it carries extended APDUs").default(true),
+  maxCommand: integer(5, 65_544, "bytes of the longest command APDU").default(65_544),
+  response256: oneOf(["carried", "lost"], "what becomes of responses of exactly 256 bytes").default("carried"),
+  quirks: list(
+    map({
+      says: text(300, "one sentence"),
+      evidence: oneOf(["documented", "reported", "measured"], "by its maker, by its users, by us"),
+    }),
+    0,
+    16,
+    "quirks",
+    "what goes wrong with it, or is special",
+  ).default([]),
+});
+
 const desKeyHex = (description: string) => {
   const error = "a double length DES key: 32 hex digits in quotes";
   return z

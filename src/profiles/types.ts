@@ -139,3 +139,19 @@ export interface TerminalProfile extends ProfileHead {
     readonly frameDelay: Nanos;
   };
 }
+
+/** A PC/SC reader: what it carries, and what is known to go wrong with it. */
+export interface ReaderProfile extends ProfileHead {
+  /** Parts of the names that PC/SC gives it, in any case; the longest one that fits decides. */
+  readonly match: readonly string[];
+  /** Parts of the names of its slots for SAMs: they hold a card, but nothing that is tapped. */
+  readonly samSlots: readonly string[];
+  /** USB vendor and product, such as `072F:2200`. */
+  readonly usb?: string | undefined;
+  readonly extended: boolean;
+  /** Bytes of the longest command APDU. */
+  readonly maxCommand: number;
+  /** What becomes of responses of exactly 256 bytes. */
+  readonly response256: "carried" | "lost";
+  readonly quirks: readonly { readonly says: string; readonly evidence: "documented" | "reported" | "measured" }[];
+}

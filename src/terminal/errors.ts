@@ -7,4 +7,5 @@ export const terminalError = errorTable("terminal", [
   "card-data-missing",
   "bad-card-data",
   "bad-pin",
+  "no-answer",
 ]);

@@ -7,8 +7,21 @@ import { isTapbenchError } from "../util/errors.js";
 import { accountOf } from "./authorisation.js";
 import type { Transaction } from "./data.js";
 
-/** How a payment ends for those who stand at the terminal. */
-export type FinalOutcome = "approved" | "declined" | "try-again" | "try-another-interface" | "not-completed";
+/**
+ * How a payment ends for those who stand at the terminal. Where there is no issuer to ask (a real card on the bench), nothing is approved: the
+ * card asked to go online, or agreed offline.
+ */
+export type FinalOutcome =
+  | "approved"
+  | "declined"
+  | "try-again"
+  | "try-another-interface"
+  | "not-completed"
+  | "online-request"
+  | "offline-agreed";
+
+/** Instead of an issuer's answer: there is no issuer that knows this card. */
+export const NO_ISSUER = "no-issuer";
 
 /** One payment, from card to issuer. No account number stands in it whole. */
 export interface Receipt {
@@ -43,16 +56,17 @@ export function receipt(
   profile: TerminalProfile,
   transaction: Transaction,
   result: EntryResult,
-  issuer?: AuthorisationResponse,
+  asked?: AuthorisationResponse | typeof NO_ISSUER,
 ): Receipt {
   const { outcome: kernelOutcome } = result;
+  const issuer = asked === NO_ISSUER ? undefined : asked;
   const read = "dataRecord" in kernelOutcome ? kernelOutcome : undefined;
   const record = read?.dataRecord;
   const atc = record?.get(0x9f36);
   const cryptogram = record?.get(0x9f26);
   const { code, exponent } = profile.currency;
   const made: Omit<Receipt, "text"> & { text: readonly string[] } = {
-    outcome: finalOutcome(kernelOutcome, issuer),
+    outcome: finalOutcome(kernelOutcome, asked),
     kernelOutcome: kernelOutcome.kind,
     start: "start" in kernelOutcome ? kernelOutcome.start : undefined,
     error: "error" in kernelOutcome ? kernelOutcome.error : undefined,
@@ -73,14 +87,19 @@ export function receipt(
   return made;
 }
 
-function finalOutcome(outcome: KernelOutcome, issuer: AuthorisationResponse | undefined): FinalOutcome {
+function finalOutcome(
+  outcome: KernelOutcome,
+  issuer: AuthorisationResponse | typeof NO_ISSUER | undefined,
+): FinalOutcome {
   switch (outcome.kind) {
     case "approved":
+      return issuer === NO_ISSUER ? "offline-agreed" : "approved";
     case "declined":
     case "try-again":
     case "try-another-interface":
       return outcome.kind;
     case "online-request":
+      if (issuer === NO_ISSUER) return "online-request";
       return issuer?.approved === true ? "approved" : "declined";
     case "end-application":
       return outcome.start === "B" ? "try-again" : "not-completed";
@@ -115,6 +134,8 @@ const WORDS: Readonly<Record<FinalOutcome, string>> = {
   "try-again": "PRESENT CARD AGAIN",
   "try-another-interface": "INSERT OR SWIPE CARD",
   "not-completed": "NOT COMPLETED",
+  "online-request": "NOT AUTHORISED: ISSUER NOT ASKED",
+  "offline-agreed": "AGREED OFFLINE: ISSUER NOT ASKED",
 };
 
 const CVM_WORDS: Readonly<Partial<Record<Cvm, string>>> = {

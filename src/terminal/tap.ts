@@ -5,6 +5,8 @@ import type { Frame } from "../protocols/iso14443/frame.js";
 import type { TimedReply } from "../protocols/iso14443/isodep-poller.js";
 import { activateTypeA, type ActivatedCard, type ReaderOptions } from "../protocols/iso14443/poller.js";
 import { over, type Dialogue, type Reply } from "../util/dialogue.js";
+import type { Nanos } from "../util/time.js";
+import { terminalError } from "./errors.js";
 
 /** Who wants to know of each APDU: a tracer, a fault plan. */
 export interface TapObserver {
@@ -29,23 +31,47 @@ export function* readCard(
   observer?: TapObserver,
 ): Dialogue<Frame, Frame, CardRead> {
   const card = yield* activateTypeA(reader);
+  const result = yield* pay(entry, (apdu) => card.link.exchange(apdu), observer);
+  const { outcome } = result;
+  const linkLost = "error" in outcome && outcome.error?.l1 !== undefined;
+  if (!linkLost) yield* card.link.deselect();
+  return { card, result };
+}
 
-  function* bytesOver(apdu: Uint8Array): Dialogue<Frame, Frame, Reply<Uint8Array>> {
+/**
+ * The same where a reader has activated the card already and carries APDUs: all that can be seen is commands, answers, and when. `within`:
+ * how long one answer may take.
+ * @throws what the wire throws, unless kernels know it as a link error
+ */
+export function readActivated(
+  entry: EntryInput,
+  within: Nanos,
+  observer?: TapObserver,
+): Dialogue<Uint8Array, Uint8Array, EntryResult> {
+  function* carry(apdu: Uint8Array): Dialogue<Uint8Array, Uint8Array, TimedReply> {
+    const { at, sentAt, got } = yield { send: [apdu], within };
+    if (!got) throw terminalError("no-answer", "the card gave no answer in time; present it again", {});
+    return { answer: got, took: at - sentAt, from: sentAt, until: at };
+  }
+  return pay(entry, carry, observer);
+}
+
+/** Entry point and kernel over whatever carries one APDU. */
+function pay<O, I>(
+  entry: EntryInput,
+  carry: (apdu: Uint8Array) => Dialogue<O, I, TimedReply>,
+  observer: TapObserver | undefined,
+): Dialogue<O, I, EntryResult> {
+  function* bytesOver(apdu: Uint8Array): Dialogue<O, I, Reply<Uint8Array>> {
     const finished = observer?.command(apdu);
     let reply: TimedReply | undefined;
     try {
-      reply = yield* card.link.exchange(apdu);
+      reply = yield* carry(apdu);
       return reply;
     } finally {
       finished?.(reply);
     }
   }
-  const commandOver = (command: CommandApdu): Dialogue<Frame, Frame, Reply<ResponseApdu>> =>
-    over(exchange(command), bytesOver);
-
-  const result = yield* over(entryPoint(entry), commandOver);
-  const { outcome } = result;
-  const linkLost = "error" in outcome && outcome.error?.l1 !== undefined;
-  if (!linkLost) yield* card.link.deselect();
-  return { card, result };
+  const commandOver = (command: CommandApdu): Dialogue<O, I, Reply<ResponseApdu>> => over(exchange(command), bytesOver);
+  return over(entryPoint(entry), commandOver);
 }

@@ -1,6 +1,6 @@
 import { test as base, type MatcherResult } from "vitest";
 import { openBench, type Bench } from "../bench/bench.js";
-import type { TapReport } from "../bench/emulated-tap.js";
+import type { TapReport } from "../bench/tap-report.js";
 import { memoryTrace, type MemoryTrace } from "../trace/memory.js";
 
 /** What a test gets: a bench of its own, seeded with the test's name, and the trace of all that happens on it. */

@@ -1,5 +1,5 @@
 import { openBench, type Bench } from "../../src/bench/bench.js";
-import type { TapReport } from "../../src/bench/emulated-tap.js";
+import type { TapReport } from "../../src/bench/tap-report.js";
 import { desKey } from "../../src/crypto/des.js";
 import { sha1 } from "../../src/crypto/hash.js";
 import { generateRsa } from "../../src/crypto/rsa-generate.js";
@@ -42,7 +42,7 @@ export async function run({ seconds }: { seconds: number }) {
   return { figures, bars };
 }
 
-async function tapper(bench: Bench, spec: string, card: string): Promise<() => TapReport> {
+async function tapper(bench: Bench, spec: `emu:${string}`, card: string): Promise<() => TapReport> {
   const device = await bench.open(spec);
   await bench.provision(device, card);
   return bench.prepareTap(device, REQUEST);

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { ContactlessReader } from "../../emulator/reader/reader.js";
 import { Air } from "../../emulator/rf/air.js";
 import { Sim } from "../../emulator/sim/sim.js";
 import { EmulatedDevice } from "../../emulator/device.js";
@@ -6,7 +7,7 @@ import { createIssuer } from "../../src/issuer/issuer.js";
 import { loadKeySet } from "../../src/profiles/key-sets.js";
 import { loadProfile, profileNames } from "../../src/profiles/load.js";
 import { encodeCommand } from "../../src/protocols/iso7816/apdu.js";
-import { FDT_PCD_EMV } from "../../src/protocols/iso14443/timing.js";
+import { FDT_PCD_EMV, FDT_PCD_ISO } from "../../src/protocols/iso14443/timing.js";
 import { activateTypeA, type ActivatedCard } from "../../src/protocols/iso14443/poller.js";
 import { converseSync } from "../../src/util/converse.js";
 import type { Dialogue } from "../../src/util/dialogue.js";
@@ -66,6 +67,21 @@ function overTheAir(under: FieldUnderTest): ElementUnderTest {
   };
 }
 
+/** The core as other programs meet it: a reader in between, that activates anew with each reset. */
+function onReader(device: EmulatedDevice, sim: Sim): ElementUnderTest {
+  const reader = new ContactlessReader(sim, device, {
+    reader: { fsdi: 8, maxRate: 8, retries: 2 },
+    frameDelay: FDT_PCD_ISO,
+  });
+  reader.place();
+  reader.powerOn();
+  return {
+    name: "emulator, PC/SC reader",
+    transmit: async (apdu) => reader.transmit(apdu)!,
+    reset: async () => void reader.reset(),
+  };
+}
+
 describe.each(await profileNames("device"))("%s", (profile) => {
   let device: EmulatedDevice;
   let sim: Sim;
@@ -81,6 +97,11 @@ describe.each(await profileNames("device"))("%s", (profile) => {
   describe("core, contactless", () => {
     test.each(core)("$name", async (one) => {
       await expect(one.run(overTheAir(field(device, sim)))).resolves.toBeUndefined();
+    });
+  });
+  describe("core, on a PC/SC reader", () => {
+    test.each(core)("$name", async (one) => {
+      await expect(one.run(onReader(device, sim))).resolves.toBeUndefined();
     });
   });
   describe("contactless extension", () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { openBench, type Bench, type BenchDevice } from "../../src/bench/bench.js";
-import type { TapReport } from "../../src/bench/emulated-tap.js";
+import { openBench, type Bench, type EmulatedBenchDevice } from "../../src/bench/bench.js";
+import type { TapReport } from "../../src/bench/tap-report.js";
 import { memoryTrace, type MemoryTrace } from "../../src/trace/memory.js";
 import { hex } from "../../src/util/bytes.js";
 
@@ -10,7 +10,7 @@ import { hex } from "../../src/util/bytes.js";
 
 const AMOUNT = 1_000n;
 let bench: Bench;
-let device: BenchDevice;
+let device: EmulatedBenchDevice;
 let trace: MemoryTrace;
 let approved = 0n;
 let lastAtc = 0;

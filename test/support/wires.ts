@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { createRequire } from "node:module";
+import { delimiter, dirname, join } from "node:path";
+import { lacksPcscd } from "./pcscd.js";
 
 /** Something outside the checkout that tests drive or read. */
 export interface WireRow {
@@ -10,12 +12,33 @@ export interface WireRow {
   readonly install: string;
 }
 
+/** Looks where a program finds it: this file runs from a build, too. */
+function lacksBinding(): string | undefined {
+  try {
+    const inside = createRequire(createRequire(import.meta.url).resolve("nfc-pcsc"));
+    const binding = join(dirname(inside.resolve("@pokusew/pcsclite/package.json")), "build/Release/pcsclite.node");
+    return existsSync(binding) ? undefined : "nfc-pcsc is not compiled";
+  } catch {
+    return "no nfc-pcsc";
+  }
+}
+
 /** The wires that tests can drive. */
 export const wires: readonly WireRow[] = [
   { name: "emu", probe: () => undefined, install: "npm ci" },
   // Wireshark's command line, and the tools beside it that write captures of their own.
   { name: "tshark", probe: () => programMissing("tshark", "text2pcap", "editcap"), install: "apt-get install tshark" },
   { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
+  {
+    name: "pcsc",
+    probe: lacksPcscd,
+    install: "apt-get install pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard iproute2",
+  },
+  {
+    name: "nfc-pcsc",
+    probe: lacksBinding,
+    install: "apt-get install libpcsclite-dev g++ make python3 && npm ci",
+  },
 ];
 
 /** Which of the programs is not on the path. */

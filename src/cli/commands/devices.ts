@@ -1,18 +1,103 @@
+import type { ReaderEvent, ReaderListing } from "../../bench/pcsc.js";
+import { hex } from "../../util/bytes.js";
+import { isTapbenchError, type TapbenchError } from "../../util/errors.js";
 import { outputOf, type Context } from "../context.js";
-import { EXIT, type ExitCode } from "../output.js";
+import { cliError } from "../errors.js";
+import { errorDocument, EXIT, toJson, type ExitCode } from "../output.js";
+
+interface DevicesOptions {
+  readonly json?: boolean;
+  readonly jsonLines?: boolean;
+}
 
 /** `tapbench devices` */
-export async function listDevices(options: { readonly json?: boolean }, context: Context): Promise<ExitCode> {
+export async function listDevices(options: DevicesOptions, context: Context): Promise<ExitCode> {
+  if (options.jsonLines === true)
+    throw cliError("bad-value", "--json-lines goes with --watch; use --json, or add --watch", {});
   const output = outputOf(context, options);
   const bench = await context.openBench({});
-  const devices = await bench.listDevices();
-  const width = Math.max(0, ...devices.map(({ spec }) => spec.length));
+  const [devices, readers] = await Promise.all([
+    bench.listDevices(),
+    bench.listReaders(context.io.signal).catch((error: unknown) => {
+      context.io.signal.throwIfAborted();
+      if (isTapbenchError(error)) return error;
+      throw error;
+    }),
+  ]);
+  const rows = [
+    ...devices.map(({ spec, title, note }) => ({ spec, says: title, note })),
+    ...(isTapbenchError(readers) ? [] : readers.map(readerRow)),
+  ];
+  const width = Math.max(0, ...rows.map(({ spec }) => spec.length));
   output.lines(
-    devices.map(
-      ({ spec, title, note }) =>
-        `${output.paint("tag", spec.padEnd(width))}  ${title}${note === undefined ? "" : output.paint("dim", ` (${note})`)}`,
-    ),
+    rows.flatMap(({ spec, says, note, more = [] }: Row) => [
+      `${output.paint("tag", spec.padEnd(width))}  ${says}${note === undefined ? "" : output.paint("dim", ` (${note})`)}`,
+      ...more.map((line) => `${" ".repeat(width)}  ${output.paint("dim", line)}`),
+    ]),
   );
-  output.document({ devices });
+  if (isTapbenchError(readers)) output.lines([`no PC/SC readers: ${readers.message}`]);
+  else if (readers.length === 0) output.lines(["no PC/SC readers: none is attached"]);
+  output.document({
+    devices,
+    readers: isTapbenchError(readers) ? [] : readers.map(readerDocument),
+    ...(isTapbenchError(readers) && { pcsc: errorDocument(readers) }),
+  });
   return EXIT.ok;
+}
+
+interface Row {
+  readonly spec: string;
+  readonly says: string;
+  readonly note?: string | undefined;
+  readonly more?: readonly string[];
+}
+
+/** As a shell takes it. */
+const quoted = (spec: string): string => (/^[\w:./-]+$/.test(spec) ? spec : `'${spec.replaceAll("'", "'\\''")}'`);
+
+function readerRow({ spec, model, quirks, samSlot, holds, card, problem }: ReaderListing): Row {
+  const what = samSlot ? `slot for a SAM, not tapped: ${holds}` : holds;
+  const facts = card && [
+    `${card.meaning.says}, ATR ${hex(card.atr)}`,
+    ...(card.uid ? [`UID ${hex(card.uid)}`] : []),
+    ...(card.ats ? [`ATS ${hex(card.ats)}`] : []),
+  ];
+  return {
+    spec: quoted(spec),
+    says: facts ? `${what}: ${facts.join(", ")}` : what,
+    note: model,
+    more: [...(problem ? [`cannot be asked: ${problem.message}`] : []), ...quirks],
+  };
+}
+
+const readerDocument = ({ card, problem, ...listing }: ReaderListing): unknown => ({
+  ...listing,
+  ...(card && {
+    card: { kind: card.meaning.kind, says: card.meaning.says, atr: card.atr, uid: card.uid, ats: card.ats },
+  }),
+  ...(problem && { problem: errorDocument(problem satisfies TapbenchError) }),
+});
+
+/** `tapbench devices --watch` */
+export async function watchDevices(options: DevicesOptions, context: Context): Promise<ExitCode> {
+  if (options.json === true)
+    throw cliError("bad-value", "--watch runs on; use --json-lines, which prints one JSON document a line", {});
+  const { stdout, signal } = context.io;
+  const bench = await context.openBench({});
+  await bench.watchReaders(
+    (event) => stdout.write(options.jsonLines === true ? `${toJson(event)}\n` : `${sentence(event)}\n`),
+    signal,
+  );
+  return EXIT.ok;
+}
+
+function sentence(event: ReaderEvent): string {
+  switch (event.event) {
+    case "service":
+      return event.there ? "the PC/SC service is there" : "the PC/SC service is away; waiting for it";
+    case "placed":
+      return `${event.reader}: card placed, ATR ${hex(event.atr)}`;
+    default:
+      return `${event.reader}: ${event.event === "removed" ? "card removed" : event.event}`;
+  }
 }

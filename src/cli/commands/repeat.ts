@@ -1,3 +1,4 @@
+import { emulatedOnly } from "../../bench/bench.js";
 import { repeatTap, type OneOfMany, type Repeated } from "../../bench/repeat.js";
 import { summary, type Summary } from "../../inspect/statistics.js";
 import { testRange } from "../../issuer/pan.js";
@@ -55,7 +56,7 @@ async function repeated(spec: string, times: number, options: TapOptions, contex
     ...(at && { at }),
     issued,
   });
-  const device = await bench.open(spec);
+  const device = emulatedOnly(await bench.open(spec));
   const tap = await bench.prepareTap(device, {
     amount,
     currency: money.code,

@@ -1,5 +1,5 @@
-import type { ProvisionReport } from "../../bench/bench.js";
-import type { TapReport } from "../../bench/emulated-tap.js";
+import { emulatedOnly, type ProvisionReport } from "../../bench/bench.js";
+import type { TapReport } from "../../bench/tap-report.js";
 import type { Comparison } from "../../inspect/diff/compare.js";
 import { judgeTap } from "../../inspect/judge.js";
 import { verdictScreen } from "../../inspect/verdict-screen.js";
@@ -74,7 +74,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   let provisioned: ProvisionReport;
   let made: TapReport;
   try {
-    const device = await bench.open(spec);
+    const device = emulatedOnly(await bench.open(spec));
     // First everything that can be wrong with what was asked; nothing has happened until then.
     const tap = await bench.prepareTap(device, {
       amount,

@@ -3,6 +3,8 @@ import type { Context } from "../context.js";
 import { declareDecode } from "./decode.js";
 import { declareDemo } from "./demo.js";
 import { declareDevices } from "./devices.js";
+import { declareEmulate } from "./emulate.js";
+import { declareSe } from "./se.js";
 import { declareTap } from "./tap.js";
 import { declareTrace } from "./trace.js";
 
@@ -13,6 +15,14 @@ import { declareTrace } from "./trace.js";
 
 /** All commands, in the order of the help. */
 export function declareCommands(program: Command, context: Context): void {
-  for (const declare of [declareDemo, declareTap, declareDevices, declareDecode, declareTrace])
+  for (const declare of [
+    declareDemo,
+    declareTap,
+    declareDevices,
+    declareSe,
+    declareEmulate,
+    declareDecode,
+    declareTrace,
+  ])
     declare(program, context);
 }

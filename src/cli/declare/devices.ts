@@ -6,11 +6,15 @@ export function declareDevices(program: Command, context: Context): void {
   const command = program
     .command("devices")
     .summary("what can be tapped")
-    .description("Lists the devices that can be opened, with the text that other commands take for them.")
+    .description(
+      "Lists the devices that can be opened, with the text that other commands take for them: emulated ones, and PC/SC readers with what lies on them and what is known to go wrong with them.",
+    )
+    .option("--watch", "tell of readers and cards that come and go, until Ctrl-C")
     .option("--json", "print one JSON document")
-    .action(async (options: { readonly json?: boolean }) => {
-      const { listDevices } = await import("../commands/devices.js");
-      context.exitCode = await listDevices(options, context);
+    .option("--json-lines", "with --watch: one JSON document a line for each event")
+    .action(async (options: { readonly watch?: boolean; readonly json?: boolean; readonly jsonLines?: boolean }) => {
+      const { listDevices, watchDevices } = await import("../commands/devices.js");
+      context.exitCode = await (options.watch === true ? watchDevices : listDevices)(options, context);
     });
-  examples(command, "tapbench devices", "tapbench devices --json");
+  examples(command, "tapbench devices", "tapbench devices --json", "tapbench devices --watch --json-lines");
 }

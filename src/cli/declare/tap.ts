@@ -4,6 +4,8 @@ import type { TapOptions } from "../tap-options.js";
 import { examples, withTapOptions } from "./options.js";
 import { withReportOptions } from "./report-options.js";
 
+const isOnReader = (device: string): boolean => device.startsWith("pcsc:");
+
 export function declareTap(program: Command, context: Context): void {
   const command = withReportOptions(
     withTapOptions(
@@ -11,7 +13,7 @@ export function declareTap(program: Command, context: Context): void {
         .command("tap")
         .summary("one payment")
         .description(
-          "Makes one payment with a device. An emulated device is new and gets a card before the tap. Where it does not end as asked, one screen says why; exit code 3 then.",
+          "Makes one payment with a device. An emulated device is new and gets a card before the tap. Where it does not end as asked, one screen says why; exit code 3 then. A card on a PC/SC reader (pcsc:) is read as a terminal does, which counts in it: tapbench asks first. There is no issuer for it, so exit code 0 says that it asked to go online or agreed offline.",
         )
         .argument("<device>", "what to tap, such as emu:band-s1 (see tapbench devices)"),
     ),
@@ -29,7 +31,13 @@ export function declareTap(program: Command, context: Context): void {
     .option("--limit <time>", "with --repeat: a tap that takes longer has failed, such as 500ms")
     .option("--keep-going", "with --repeat: go on after a tap that failed")
     .option("--json-lines", "with --repeat: print one JSON line a tap, and the summary as the last line")
+    .option("--yes", "tap a card on a reader without asking: it counts the payment, and yields a live cryptogram")
     .action(async (device: string, options: TapOptions) => {
+      if (isOnReader(device)) {
+        const { paymentOnReader } = await import("../commands/tap-hardware.js");
+        context.exitCode = await paymentOnReader(device, options, context);
+        return;
+      }
       const { repeatPayment } = await import("../commands/repeat.js");
       const { payment } = await import("../commands/tap.js");
       context.exitCode = await (repeatPayment(device, options, context) ?? payment(device, options, context, false));
@@ -42,5 +50,7 @@ export function declareTap(program: Command, context: Context): void {
     "tapbench tap emu:band-s1 --html tap.html --junit tap.xml",
     "tapbench tap emu:band-s1 --repeat 1000 --limit 500ms",
     "tapbench tap emu:band-s1 --fault field-loss@before:gpo --fault noise:2@in:generate-ac",
+    "tapbench tap pcsc:ACR1252 --yes",
+    "tapbench tap 'pcsc:?wait=30&share=exclusive'",
   );
 }

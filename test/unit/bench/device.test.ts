@@ -211,7 +211,7 @@ describe("several devices in one field", () => {
 test("two devices of one profile do not share a UID", async () => {
   const bench = await openBench();
   const uids = await Promise.all(
-    ["emu:band-s1", "emu:band-s1"].map(async (spec) => {
+    (["emu:band-s1", "emu:band-s1"] as const).map(async (spec) => {
       const { emulated } = await bench.open(spec);
       emulated.picc.powerOn(() => {});
       return emulated.picc.state.uid;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openBench } from "../../../src/bench/bench.js";
-import type { TapReport } from "../../../src/bench/emulated-tap.js";
+import type { TapReport } from "../../../src/bench/tap-report.js";
 
 /*
  * Every device with the cards that fit it, at every terminal: what each payment comes to, and why. Limits stand in the terminals' profiles: shop,

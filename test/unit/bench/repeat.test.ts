@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { repeatTap, type OneOfMany, type Repetition } from "../../../src/bench/repeat.js";
-import type { TapReport } from "../../../src/bench/emulated-tap.js";
+import type { TapReport } from "../../../src/bench/tap-report.js";
 import { iso14443Error } from "../../../src/protocols/iso14443/errors.js";
 import { memoryTrace } from "../../../src/trace/memory.js";
 import { unhex } from "../../../src/util/bytes.js";

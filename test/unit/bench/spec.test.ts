@@ -107,7 +107,7 @@ describe("a bench", () => {
   });
 
   test("a device's own seed is its own: the same one gives the same identifiers", async () => {
-    const uid = async (spec: string): Promise<string> => {
+    const uid = async (spec: `emu:${string}`): Promise<string> => {
       const device = await (await openBench({ seed: "any" })).open(spec);
       device.emulated.picc.powerOn(() => {});
       return String(device.emulated.picc.state.uid);

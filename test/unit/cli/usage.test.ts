@@ -10,14 +10,14 @@ describe("help", () => {
     const { code, out, err } = await tapbench(["--help"]);
     expect(code).toBe(0);
     expect(err).toBe("");
-    for (const name of ["demo", "tap", "devices", "decode", "trace"])
+    for (const name of ["demo", "tap", "devices", "emulate", "decode", "trace"])
       expect(out).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(out).toContain(
       "Exit codes: 0 as asked, 1 wrong usage or bad input, 2 device or wire fault, 3 the answer is no.",
     );
   });
 
-  test.each([["demo"], ["tap"], ["devices"], ["decode"], ["trace", "show"], ["trace", "verify"]])(
+  test.each([["demo"], ["tap"], ["devices"], ["emulate"], ["decode"], ["trace", "show"], ["trace", "verify"]])(
     "%s %s has examples",
     async (...path) => {
       const { code, out } = await tapbench([...path.filter(Boolean), "--help"]);

@@ -188,7 +188,7 @@ describe("waterfall", () => {
         at: 0,
         took: 1000,
         lead: 0,
-        parts: { gaps: 1000 },
+        parts: { unsplit: 1000, gaps: 0 },
         frames: 0,
         extensions: 0,
         faults: 0,

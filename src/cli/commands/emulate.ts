@@ -1,0 +1,143 @@
+import type { ShownDevice, ShowOptions } from "../../bench/virtual-reader.js";
+import { writeTraceFile } from "../../trace/file.js";
+import { configurationHash } from "../../trace/header.js";
+import { liveMask } from "../../trace/mask-live.js";
+import { pansIn } from "../../trace/mask.js";
+import { memoryTrace } from "../../trace/memory.js";
+import type { Tracer } from "../../util/tracer.js";
+import type { Context } from "../context.js";
+import type { EmulateOptions } from "../emulate-options.js";
+import { cliError } from "../errors.js";
+import { EXIT, type ExitCode } from "../output.js";
+import { scheduleOf } from "../schedule.js";
+import { emulationLog, type EmulationLog } from "./emulation-log.js";
+import { followSchedule, watchedPresence } from "./emulation-schedule.js";
+
+/** A trace keeps so many records: an emulation may run for days. */
+const MAX_RECORDS = 1_000_000;
+
+/** `tapbench emulate <profile> --pcsc` */
+export async function emulate(profile: string, options: EmulateOptions, context: Context): Promise<ExitCode> {
+  const { signal } = context.io;
+  if (options.pcsc === undefined)
+    throw cliError("missing-argument", `say how ${profile} is to be shown: --pcsc, in the virtual reader of pcscd`, {});
+  if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
+  const where = { ...addressOf(options), slot: slotOf(options.slot) };
+  const schedule = options.schedule === undefined ? undefined : scheduleOf(options.schedule);
+
+  const memory = memoryTrace();
+  /** What personalisation says is kept until the account is known: its digits are what masking looks for. */
+  let provisioning = true;
+  const tracer: Tracer = {
+    record(record) {
+      if (provisioning || (options.trace !== undefined && memory.records.length < MAX_RECORDS)) memory.record(record);
+    },
+  };
+  const bench = await context.openBench({ tracer, ...(options.seed !== undefined && { seed: options.seed }) });
+  const device = await bench.open(`emu:${encodeURIComponent(profile)}`);
+  const provisioned = await bench.provision(device, options.card);
+  provisioning = false;
+
+  const log = emulationLog(context.io, options.jsonLines === true);
+  const mask = liveMask(pansIn(memory.records));
+  let exchanges = 0;
+  let shown: ShownDevice | undefined;
+  const presence = watchedPresence();
+  const events: ShowOptions["events"] = {
+    visible: (atr) => {
+      if (shown) log.tell("placed", { atr });
+      presence.tell(true);
+    },
+    gone: (why) => {
+      if (shown) log.tell("removed", { why });
+      presence.tell(false);
+    },
+    exchanged: (command, response) => {
+      exchanges++;
+      if (options.apdus === true) for (const each of mask.push({ command, response })) log.apdu(each);
+    },
+    trouble: (says) => log.warn(says),
+  };
+  try {
+    shown = await bench.show(device, { ...where, events, signal });
+    if (shown.slow !== undefined)
+      log.warn(`each command takes 40 ms longer than it needs to: ${shown.slow}; npm install koffi helps on Linux`);
+    log.tell("ready", {
+      reader: shown.reader,
+      atr: shown.atr,
+      profile: device.profile.name,
+      card: provisioned.card,
+      pan: provisioned.maskedPan,
+      seed: bench.seed,
+    });
+    await untilStopped(
+      shown,
+      schedule && followSchedule.bind(undefined, schedule, shown, presence),
+      log,
+      context,
+      options,
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error; // to be stopped is what was asked for
+  } finally {
+    await shown?.close();
+    for (const each of options.apdus === true ? mask.flush() : []) log.apdu(each);
+    if (options.trace !== undefined) {
+      const configuration = configurationHash({ ...bench.configuration(), device: device.spec, shown: where });
+      await writeTraceFile(options.trace, { seed: bench.seed, profile: device.spec, configuration }, memory.records);
+      if (memory.records.length >= MAX_RECORDS) log.warn(`the trace holds the first ${MAX_RECORDS} records only`);
+    }
+  }
+  log.tell("stopped", { exchanges, ...(options.trace !== undefined && { trace: options.trace }) });
+  return EXIT.ok;
+}
+
+/** `--pcsc=host:port`, `--pcsc=host` and `--port`. @throws `cli/bad-value` */
+function addressOf({ pcsc, port }: EmulateOptions): { host?: string; port?: number } {
+  const match = typeof pcsc === "string" ? /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(pcsc) : undefined;
+  if (match === null)
+    throw cliError("bad-value", `'${String(pcsc)}' is no address; write it like --pcsc=127.0.0.1:35963`, {});
+  const chosen = match?.[2] ?? port;
+  if (match?.[2] !== undefined && port !== undefined && match[2] !== port)
+    throw cliError("bad-value", `--pcsc says port ${match[2]} and --port ${port}; leave one of them out`, {});
+  if (chosen !== undefined && !(/^\d{1,5}$/.test(chosen) && Number(chosen) >= 1 && Number(chosen) <= 65_535))
+    throw cliError("bad-value", `'${chosen}' is no TCP port; give one from 1 to 65535`, {});
+  const host = match?.[1]?.replace(/^\[|\]$/g, "");
+  return { ...(host !== undefined && { host }), ...(chosen !== undefined && { port: Number(chosen) }) };
+}
+
+function slotOf(text: string): 1 | 2 {
+  if (text === "1" || text === "2") return Number(text) as 1 | 2;
+  throw cliError("bad-value", `'${text.slice(0, 20)}' is no slot; the virtual reader has 1 and 2`, {});
+}
+
+const CTRL_C = "\u0003";
+
+/** Follows the schedule and the keys until somebody asks it to stop. */
+async function untilStopped(
+  shown: ShownDevice,
+  startSchedule: (() => () => void) | undefined,
+  log: EmulationLog,
+  { io }: Context,
+  options: EmulateOptions,
+): Promise<void> {
+  const stops: (() => void)[] = [];
+  try {
+    await new Promise<void>((resolve) => {
+      const keys: Readonly<Record<string, () => void>> = {
+        p: () => shown.place(),
+        r: () => shown.remove(),
+        q: resolve,
+        [CTRL_C]: resolve,
+      };
+      if (io.signal.aborted) return resolve();
+      io.signal.addEventListener("abort", () => resolve(), { once: true });
+      if (startSchedule) stops.push(startSchedule());
+      const stopKeys = io.keys?.((key) => keys[key]?.(), options.jsonLines === true);
+      if (stopKeys) stops.push(stopKeys);
+      log.hint("p places the device, r removes it, q quits");
+    });
+  } finally {
+    for (const stop of stops) stop();
+  }
+}

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import type { Context } from "../context.js";
+import { EMULATE_DEFAULTS, type EmulateOptions } from "../emulate-options.js";
+import { examples } from "./options.js";
+
+export function declareEmulate(program: Command, context: Context): void {
+  const command = program
+    .command("emulate")
+    .summary("run a device and show it to the outside")
+    .description(
+      "Runs an emulated device with a card in it and shows it to other programs: with --pcsc as a card in a PC/SC reader, the virtual reader of pcscd. Runs until Ctrl-C or SIGTERM, which are a clean end. On a terminal: p places the device, r removes it, q quits.",
+    )
+    .argument("<profile>", "device profile, such as band-s1 (see tapbench devices)")
+    .option("--pcsc [host:port]", "show it in the virtual reader of pcscd; default: where that listens on this machine")
+    .option("--slot <1|2>", "slot of the virtual reader", EMULATE_DEFAULTS.slot)
+    .option("--port <port>", "TCP port of the slot; default: 35963 for slot 1, 35964 for slot 2")
+    .option("--seed <text>", "repeat a run: the same seed gives the same device and card")
+    .option("--card <name|file>", "card profile, provisioned first", EMULATE_DEFAULTS.card)
+    .option("--schedule <steps>", "place and remove it on a schedule that repeats, such as '2s out, 1s in'")
+    .option("--trace <file>", "write a trace at the end: the first million records, account data masked")
+    .option("--apdus", "tell every command and its answer, account data masked")
+    .option("--json-lines", "one JSON document a line for each event; then keys are taken from standard input, too")
+    .action(async (profile: string, options: EmulateOptions) => {
+      const { emulate } = await import("../commands/emulate.js");
+      context.exitCode = await emulate(profile, options, context);
+    });
+  examples(
+    command,
+    "tapbench emulate band-s1 --pcsc",
+    "tapbench emulate band-s1 --pcsc --json-lines --apdus",
+    "tapbench emulate watch-w1 --pcsc --slot 2 --schedule '2s out, 1s in'",
+  );
+}

@@ -1,0 +1,3 @@
+import { errorTable } from "../../util/errors.js";
+
+export const vpcdError = errorTable("vpcd", ["empty", "too-long"]);
