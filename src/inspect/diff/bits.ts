@@ -1,5 +1,6 @@
 import { mchipCvrBits } from "../../emv/dictionary/bits/iad.js";
 import { bitTable } from "../../emv/dictionary/bits/said.js";
+import type { BitRow } from "../../emv/dictionary/bits/table.js";
 
 /** What a bit says; undefined: it has no name; `part`: it is one of several that mean something together. */
 type Word = { readonly says: string | undefined } | "part";
@@ -23,3 +24,7 @@ export function bitMeanings(
     })
   );
 }
+
+/** Codes are not told bit by bit: cryptogram information, a terminal's type. */
+const isBits = (rows: readonly BitRow[]): boolean =>
+  rows.filter(([, , , value]) => value === undefined).length * 2 > rows.length;
