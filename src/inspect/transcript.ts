@@ -10,7 +10,7 @@ import { commandName, responseName } from "./apdu-text.js";
 import { frameNamer } from "./frame-text.js";
 import type { Exchange } from "./exchanges.js";
 import { plain, type Paint } from "./paint.js";
-import { scopeOfAid, scopeText } from "./scope.js";
+import { scopeOfAid, scopeOfFci, scopeText } from "./scope.js";
 import { renderTree, tlvTree, type Tree } from "./tree.js";
 
 /** One entry of a transcript, as `--json` prints it. Times are nanoseconds since the bench was switched on, absent where none were recorded. */
@@ -58,6 +58,11 @@ class Scope {
     this.cryptograms = 0;
   }
 
+  /** The default application is selected without a name; the answer has it. */
+  selected(data: Uint8Array): void {
+    this.kernel ??= scopeOfFci(data);
+  }
+
   /** PDOL for GET PROCESSING OPTIONS, CDOL1 and then CDOL2 for GENERATE AC. */
   context(command: Uint8Array): CommandContext {
     const list = command[1] === 0xa8 ? 0x9f38 : command[1] === 0xae ? (this.cryptograms++ === 0 ? 0x8c : 0x8d) : 0;
@@ -88,6 +93,7 @@ function exchangeEntry({ command, response }: Exchange, scope: Scope): Extract<T
   scope.see(command);
   const sent = sentTree(command, scope.context(command));
   const data = response.subarray(0, -2);
+  scope.selected(data);
   const tree =
     data.length > 0 && looksLikeTlv(data)
       ? tlvTree(data, scope.kernel === undefined ? {} : { scope: scope.kernel })

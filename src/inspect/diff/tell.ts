@@ -140,16 +140,17 @@ function tellBits(a: Fact, b: Fact, name: string, scope: string | undefined, sid
   if (!meaning || !isHex(a) || !isHex(b) || a.value.length !== b.value.length) return undefined;
   const [left, right] = [unhex(a.value), unhex(b.value)];
   const told: Told[] = [];
-  left.forEach((byte, i) => {
+  for (const [i, byte] of left.entries())
     for (let bit = 8; bit >= 1; bit--) {
       const mask = 1 << (bit - 1);
       if ((byte & mask) === (right[i]! & mask)) continue;
+      const word = meaning(i + 1, bit);
+      if (word === "part") return undefined;
       const only = (byte & mask) !== 0 ? sides.a : sides.b;
       const detail = `byte ${i + 1} bit ${bit}`;
-      const says = `${name} ${detail}: ${meaning(i + 1, bit) ?? "a bit without a name here"}, only in ${only}`;
+      const says = `${name} ${detail}: ${word.says ?? "a bit without a name here"}, only in ${only}`;
       told.push({ detail, a: a.value, b: b.value, says });
     }
-  });
   return told;
 }
 

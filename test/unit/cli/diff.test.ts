@@ -162,7 +162,7 @@ describe("trace golden", () => {
   test("is saved once, checked, and replaced when that is asked for", async () => {
     expect(await save()).toEqual({
       code: 0,
-      out: `golden file in ${file("golden")}: 1 tap, 31 steps; review it before it is kept\n`,
+      out: `golden file in ${file("golden")}: 1 tap, 32 steps; review it before it is kept\n`,
       err: "",
     });
     const kept = await readFile(file("golden"), "utf8");
@@ -180,7 +180,7 @@ describe("trace golden", () => {
     await tap("dear", "--amount", "80");
     const dear = await check("dear");
     expect(dear.code).toBe(3);
-    expect(dear.out).toMatch(/^entry\.pre-processing: amount is 1250 in the golden run, 8000 in this one\n/);
+    expect(dear.out).toMatch(/^terminal\.begin: amount is 1250 in the golden run, 8000 in this one\n/);
   });
 
   test("tap --golden: the same, another, and no golden file at all", async () => {

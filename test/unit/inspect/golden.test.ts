@@ -38,7 +38,7 @@ test("is lines that can be reviewed: masked, volatile values left out", () => {
     '{"command":"header","value":"00A40400"}',
     '{"command":"le","value":"256"}',
     '{"answer":"sw","value":"9000","is":"ok"}',
-    '{"answer":"6F/84","value":"A0000000041010","is":"DF Name"}',
+    '{"answer":"6F/84","value":"A0000000041010","is":"DF Name, Mastercard credit or debit"}',
     '{"answer":"6F/A5/50","value":"54455354494E47","is":"Application Label, \\"TESTING\\""}',
     '{"answer":"6F/A5/9F38","value":"9F66049F3704","is":"PDOL, 9F66:4 9F37:4"}',
     '{"answer":"order","value":"84 50 9F38"}',
