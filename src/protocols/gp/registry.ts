@@ -1,5 +1,5 @@
 import { bitFields, u24be } from "../../codec/fields.js";
-import { parseTlv, tlv, valueOf } from "../../codec/tlv.js";
+import { parseTlv, tlv } from "../../codec/tlv.js";
 import { concat, NO_BYTES } from "../../util/bytes.js";
 import { gpError } from "./errors.js";
 
@@ -226,12 +226,6 @@ export interface KeyInformation {
 export const encodeKeyInformation = (keys: readonly KeyInformation[]): Uint8Array =>
   tlv(0xe0, ...keys.map(({ id, version, type, length }) => tlv(0xc0, Uint8Array.of(id, version, type, length))));
 
-/** First component of each key. @throws `codec/...` */
-export const decodeKeyInformation = (data: Uint8Array): KeyInformation[] =>
-  (parseTlv(data)[0]?.children ?? [])
-    .filter(({ tag, value }) => tag === 0xc0 && value.length >= 4)
-    .map(({ value }) => ({ id: value[0]!, version: value[1]!, type: value[2]!, length: value[3]! }));
-
 /** OIDs of GlobalPlatform (Annex H): 1.2.840.114283. */
 const GP_OID = Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xfc, 0x6b);
 
@@ -247,13 +241,3 @@ export const cardRecognition = (protocols: readonly { readonly scp: number; read
       ...protocols.map(({ scp, i }) => tlv(0x64, tlv(0x06, GP_OID, Uint8Array.of(0x04, scp, i)))),
     ),
   );
-
-/** The protocols that card recognition data names. @throws `codec/...` */
-export function protocolsIn(recognition: Uint8Array): { readonly scp: number; readonly i: number }[] {
-  const within = parseTlv(recognition)[0]?.children?.find(({ tag }) => tag === 0x73)?.children ?? [];
-  return within
-    .filter(({ tag }) => tag === 0x64)
-    .map((object) => valueOf([object], 0x64, 0x06))
-    .filter((oid) => oid.length === GP_OID.length + 3)
-    .map((oid) => ({ scp: oid[oid.length - 2]!, i: oid[oid.length - 1]! }));
-}
