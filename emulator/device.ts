@@ -1,18 +1,35 @@
 import { typeAListener, type TypeAState } from "../src/protocols/iso14443/listener.js";
-import type { DeviceProfile } from "../src/profiles/types.js";
-import { concat } from "../src/util/bytes.js";
+import type { CardManagement, DeviceProfile, FactoryDomain } from "../src/profiles/types.js";
+import { Cplc } from "../src/protocols/gp/messages.js";
+import { concat, u16be } from "../src/util/bytes.js";
 import { resumeRandom, type Random, type RandomPosition } from "../src/util/random.js";
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
 import { TypeAPicc } from "./rf/picc.js";
 import type { AnyApplet } from "./se/applet.js";
 import { SecureElement, type ElementSnapshot } from "./se/element.js";
+import type { CardAtStart } from "./se/gp/card.js";
+import { securityDomain } from "./se/gp/domain.js";
+import type { StoredKeys } from "./se/gp/keys.js";
+import { PACKAGES } from "./se/gp/packages.js";
 import { mchip } from "./se/mchip/applet.js";
 import { ppse } from "./se/ppse.js";
 import type { Sim } from "./sim/sim.js";
 
-/** Applets that a profile may name. */
-export const MODULES = [ppse, mchip] as const;
+/** Applets that a profile may name, and the security domain that manages them. */
+export const MODULES = [ppse, mchip, securityDomain] as const;
+
+/** A card's own keys, worked out for it by those who own its domains. */
+export interface DomainKeysFor {
+  /** `diversification` is the card's, as it answers INITIALIZE UPDATE. */
+  (label: string, diversification: Uint8Array): StoredKeys;
+}
+
+export interface DeviceOptions {
+  /** The applets that the profile may name. */
+  readonly modules?: readonly AnyApplet[];
+  readonly keysFor?: DomainKeysFor | undefined;
+}
 
 /** A device at rest: everything that survives until it is restored, in this device or another of the same profile. */
 export interface DeviceSnapshot {
@@ -40,12 +57,19 @@ export class EmulatedDevice {
   /** What the element spent on the last command over the air. */
   lastCompute: Nanos = 0;
 
-  /** `modules`: the applets that the profile may name. */
-  constructor(profile: DeviceProfile, sim: Sim, random: Random, modules: readonly AnyApplet[] = MODULES) {
+  /** Without `keysFor` the element has no card management: applets take personalisation as it comes over the wired interface. */
+  constructor(profile: DeviceProfile, sim: Sim, random: Random, options: DeviceOptions = {}) {
     this.profile = profile;
     this.#sim = sim;
     const { nfc, element, compute } = profile;
-    this.element = new SecureElement({ ...element, compute, modules, random: random.fork("element") });
+    const { modules = MODULES, keysFor } = options;
+    this.element = new SecureElement({
+      ...element,
+      compute,
+      modules,
+      random: random.fork("element"),
+      card: element.card && keysFor && cardAtStart(element.card, keysFor, random.fork("card")),
+    });
     this.element.holderVerified = profile.verification !== "none";
     this.#uids = random.fork("uid");
     const card = {
@@ -109,3 +133,40 @@ export class EmulatedDevice {
     this.#uids = resumeRandom(snapshot.uids);
   }
 }
+
+const FABRICATOR = 0x5442; // "TB": nobody's registered number
+
+/** The card as its maker hands it over: identity drawn, domains with their keys. */
+function cardAtStart(card: CardManagement, keysFor: DomainKeysFor, random: Random): CardAtStart {
+  const { scp, i, maxFailures, issuerDomain, paymentDomain } = card;
+  const serial = random.bytes(4);
+  const batch = random.bytes(2);
+  const diversification = concat(u16be(FABRICATOR), batch, serial, Uint8Array.of(0, 0));
+  const nothing = {
+    ...NO_DATES,
+    prePersonalizationEquipment: new Uint8Array(4),
+    personalizationEquipment: new Uint8Array(4),
+  };
+  const cplc = Cplc.encode({ ...nothing, fabricator: FABRICATOR, type: 0x0001, system: 0x0001, serial, batch });
+  const withKeys = ({ aid, version, keys }: FactoryDomain) => ({ aid, version, keys: keysFor(keys, diversification) });
+  return {
+    settings: { cplc, diversification, scp, i, maxFailures, packages: PACKAGES },
+    issuer: withKeys(issuerDomain),
+    domain: withKeys(paymentDomain),
+  };
+}
+
+/** Runs repeat, so a card is made on no particular day, by nobody in particular. */
+const NO_DATES = {
+  systemDate: 0,
+  systemLevel: 0x0100,
+  fabricationDate: 0,
+  moduleFabricator: FABRICATOR,
+  moduleDate: 0,
+  iccManufacturer: FABRICATOR,
+  embeddingDate: 0,
+  prePersonalizer: FABRICATOR,
+  prePersonalizationDate: 0,
+  personalizer: FABRICATOR,
+  personalizationDate: 0,
+};

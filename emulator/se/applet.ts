@@ -1,5 +1,6 @@
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import type { Random } from "../../src/util/random.js";
+import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./gp/registry.js";
 
 /** Which way a command came. Personalisation is for the wired one. */
 export type CardInterface = "contactless" | "wired";
@@ -13,6 +14,38 @@ export interface AppletContext {
   readonly holderVerified: boolean;
   /** Says what costs time: operations with a symmetric key, or one RSA private operation of that many bits. */
   spend(work: { readonly symmetric: number } | { readonly rsaBits: number }): void;
+  /** The card's own operations, for security domains only. */
+  readonly manager?: CardManager | undefined;
+  /** The command came through the secure channel of the application's security domain. */
+  readonly secured?: boolean | undefined;
+}
+
+/** What the operating system does for a security domain. A status word other than 9000 says why it did not. */
+export interface CardManager {
+  readonly registry: CardRegistry;
+  /** The domain that asks. */
+  readonly own: ApplicationEntry;
+  readonly settings: CardSettings;
+  readonly freeMemory: number;
+  /** Makes an instance and has its applet take the parameters. */
+  install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array): number;
+  /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
+  forward(to: ApplicationEntry, state: unknown, command: CommandApdu): AppletStep<unknown>;
+  /** Storage of another domain: keys are inherited from the domain above. */
+  storageOf(domain: ApplicationEntry): AppletStorage;
+}
+
+/** What the card's maker settled. */
+export interface CardSettings {
+  readonly cplc: Uint8Array;
+  readonly diversification: Uint8Array;
+  /** Secure channel protocol and its options. */
+  readonly scp: 2 | 3;
+  readonly i: number;
+  /** Wrong authentications in a row after which a key version is blocked. */
+  readonly maxFailures: number;
+  /** Load files that can be loaded: packages that stand for built-in classes. */
+  readonly packages: readonly Omit<LoadFileEntry, "domain">[];
 }
 
 /** The objects of one instance. Numbers are the applet's own, 0 to FFFF. */
@@ -35,9 +68,13 @@ export interface AppletStep<S> {
 export interface Applet<S> {
   readonly module: string;
   readonly initial: S;
+  /** INSTALL [for install]: the application's own parameters (tag C9). A status word other than 9000 refuses; absent: they are left alone. */
+  install?(context: AppletContext, parameters: Uint8Array): number;
   /** SELECT by its AID. */
   select(context: AppletContext, aid: Uint8Array): AppletStep<S>;
   process(context: AppletContext, state: S, command: CommandApdu): AppletStep<S>;
+  /** Another application is selected, or the interface closes. */
+  deselect?(context: AppletContext, state: S): void;
 }
 
 /** An applet whose kind of state is its own business. */

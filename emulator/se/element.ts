@@ -13,18 +13,13 @@ import { isTapbenchError } from "../../src/util/errors.js";
 import { resumeRandom, type Random, type RandomPosition } from "../../src/util/random.js";
 import type { Nanos } from "../../src/util/time.js";
 import { emulatorError } from "../errors.js";
-import type { AnyApplet, AppletContext, AppletStorage, CardInterface } from "./applet.js";
+import type { AnyApplet, AppletContext, CardInterface } from "./applet.js";
+import { GpCard, manufacture, type CardAtStart, type Instance } from "./gp/card.js";
+import { InstanceStorage } from "./instance-storage.js";
 import { Nvm, type NvmSnapshot } from "./nvm.js";
 import { ObjectStore } from "./store.js";
 
-/** An applet instance: what it runs, under which AID. Its number keeps its objects apart from others'. */
-interface Instance {
-  readonly number: number;
-  readonly aid: Uint8Array;
-  readonly applet: AnyApplet;
-}
-
-/** One interface's side of the element; a value. */
+/** One logical channel of one interface; a value. */
 interface Channel {
   readonly selected?: number | undefined;
   readonly appletState?: unknown;
@@ -41,48 +36,65 @@ export interface ElementOptions {
   readonly modules: readonly AnyApplet[];
   readonly compute: ComputeModel;
   readonly random: Random;
+  /** A GlobalPlatform card; absent: fixed instances without card management. */
+  readonly card?: CardAtStart | undefined;
 }
 
 /** Everything an element is, at rest. */
 export interface ElementSnapshot {
   readonly nvm: NvmSnapshot;
-  readonly channels: Readonly<Record<CardInterface, Channel>>;
+  readonly channels: Readonly<Record<CardInterface, Channels>>;
   readonly random: RandomPosition;
   readonly holderVerified: boolean;
 }
 
+/** Logical channels by number; number 0 is always open, others where MANAGE CHANNEL has opened them. */
+type Channels = readonly (Channel | undefined)[];
+const ONLY_BASIC: Channels = [{}];
+const MAX_CHANNELS = 20;
+
 const MAX_CHAIN = 65_535;
 const INS_SELECT = 0xa4;
 const INS_GET_RESPONSE = 0xc0;
+const INS_MANAGE_CHANNEL = 0x70;
 const CLA_CHAINING = 0x10;
+
+/** Where a command goes: which interface, which logical channel. */
+interface Port {
+  readonly via: CardInterface;
+  readonly channel: number;
+}
+
+/** Logical channel of a class byte (ISO/IEC 7816-4 5.1.1): 0 to 3, or 4 to 19 in the further form. */
+const channelOf = (cla: number): number => ((cla & 0x40) === 0 ? cla & 0x03 : 4 + (cla & 0x0f));
+
+/** The class byte as the same command on channel 0 has it, so that applets need not know of channels. */
+const onBasicChannel = (cla: number): number =>
+  (cla & 0x40) === 0 ? cla & ~0x03 : (cla & 0x80) | (cla & CLA_CHAINING) | ((cla & 0x20) === 0 ? 0 : 0x04);
 
 /** The emulated secure element: a card operating system with applets, on memory that can lose its power. */
 export class SecureElement {
   readonly #options: ElementOptions;
-  readonly #instances: readonly Instance[];
+  /** Instances of an element without card management. */
+  readonly #fixed: readonly Instance[];
   #nvm: Nvm;
   #store: ObjectStore | undefined;
-  #channels: Record<CardInterface, Channel> = { wired: {}, contactless: {} };
+  #card: GpCard | undefined;
+  #channels: Record<CardInterface, Channels> = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
   #random: Random;
   /** Told by the device over the wired interface: the holder was verified. */
   holderVerified = false;
   /** Extra time for the next commands: a fault. */
   delay: Nanos = 0;
 
+  /** @throws `emulator/unknown-module`; `emulator/store-full` where the memory is too small for what a card is made with */
   constructor(options: ElementOptions) {
     this.#options = options;
     this.#random = options.random;
     this.#nvm = new Nvm(options.nvmBytes, options.pageBytes);
-    this.#instances = options.applets.map(({ module, aid }, number) => {
-      const found = options.modules.find((it) => it.module === module);
-      if (!found)
-        throw emulatorError(
-          "unknown-module",
-          `there is no applet module '${module}'; known: ${options.modules.map((it) => it.module).join(", ")}`,
-          { module },
-        );
-      return { number, aid, applet: found };
-    });
+    const { card } = options;
+    this.#fixed = card ? [] : fixedInstances(options);
+    if (card) manufacture(new ObjectStore(this.#nvm), card, options.applets);
   }
 
   /** Non-volatile memory, for planning power cuts and counting operations. */
@@ -109,7 +121,7 @@ export class SecureElement {
       else if (!isTapbenchError(error, "emulator/power-lost")) throw error;
       else {
         this.#store = undefined;
-        this.#channels = { wired: {}, contactless: {} };
+        this.#channels = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
         return undefined;
       }
     }
@@ -122,7 +134,7 @@ export class SecureElement {
 
   /** The interface lost its power, or was reset: what it had selected is forgotten. */
   powerOff(via: CardInterface): void {
-    this.#channels[via] = {};
+    this.#channels[via] = ONLY_BASIC;
     this.#nvm.powerUp();
   }
 
@@ -144,8 +156,32 @@ export class SecureElement {
     this.holderVerified = snapshot.holderVerified;
   }
 
+  get #instances(): readonly Instance[] {
+    return this.#card?.instances ?? this.#fixed;
+  }
+
+  #channel({ via, channel }: Port): Channel {
+    return this.#channels[via][channel]!;
+  }
+
+  #keep({ via, channel }: Port, value: Channel): void {
+    this.#channels[via] = this.#channels[via].with(channel, value);
+  }
+
+  /** What is selected: by SELECT, or the issuer's domain by default. */
+  #selected({ selected }: Channel): Instance | undefined {
+    return selected === undefined ? this.#card?.issuer : this.#instances.find(({ number }) => number === selected);
+  }
+
+  #powerUp(): void {
+    if (this.#store) return;
+    this.#store = new ObjectStore(this.#nvm);
+    const { card, modules } = this.#options;
+    this.#card = card && new GpCard(this.#store, card.settings, modules);
+  }
+
   #dispatch(bytes: Uint8Array, via: CardInterface, spend: AppletContext["spend"]): ResponseApdu {
-    this.#store ??= new ObjectStore(this.#nvm);
+    this.#powerUp();
     let command: CommandApdu;
     try {
       command = decodeCommand(bytes);
@@ -153,27 +189,28 @@ export class SecureElement {
       if (isTapbenchError(error)) return status(SW.wrongLength);
       throw error;
     }
-    const channel = this.#channels[via];
     if (command.cla === 0xff) return status(SW.classNotSupported);
-    if (command.cla & 0x03 || (command.cla & 0x40) !== 0) return status(SW.channelNotSupported);
-    if (command.cla & 0x0c) return status(SW.secureMessagingNotSupported);
-    if (command.ins === INS_GET_RESPONSE && command.cla === 0) return this.#getResponse(via, channel, command);
-    if (channel.held?.for && sameCommand(channel.held.for, command)) {
-      this.#channels[via] = { ...channel, held: undefined };
-      return this.#fit(via, command, channel.held.response);
-    }
+    const port = { via, channel: channelOf(command.cla) };
+    if (!this.#channels[via][port.channel]) return status(SW.channelNotSupported);
+    command = port.channel === 0 ? command : { ...command, cla: onBasicChannel(command.cla) };
+    // The card's own secure messaging is a matter of its domains; that of ISO/IEC 7816-4 is nobody's here.
+    if (command.cla & 0x08 || (command.cla & 0x04 && !this.#card)) return status(SW.secureMessagingNotSupported);
 
-    const whole = this.#chain(via, channel, command);
+    const channel = this.#channel(port);
+    if (command.ins === INS_GET_RESPONSE && command.cla === 0) return this.#getResponse(port, channel, command);
+    if (channel.held?.for && sameCommand(channel.held.for, command)) {
+      this.#keep(port, { ...channel, held: undefined });
+      return this.#fit(port, command, channel.held.response);
+    }
+    const whole = this.#chain(port, channel, command);
     if ("sw" in whole) return whole;
-    const response =
-      whole.cla === 0 && whole.ins === INS_SELECT && whole.p1 === 0x04
-        ? this.#select(via, spend, whole)
-        : this.#process(via, spend, whole);
-    return this.#fit(via, whole, response);
+    if (whole.cla === 0 && whole.ins === INS_MANAGE_CHANNEL) return this.#manageChannel(port, whole);
+    const selects = whole.cla === 0 && whole.ins === INS_SELECT && whole.p1 === 0x04;
+    return this.#fit(port, whole, selects ? this.#select(port, spend, whole) : this.#process(port, spend, whole));
   }
 
   /** Puts a chained command together (ISO/IEC 7816-4 5.3.3). */
-  #chain(via: CardInterface, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
+  #chain(port: Port, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
     const { selected, appletState, chain, held } = channel;
     if (!chain && !held && !(command.cla & CLA_CHAINING)) return command;
     const rest = { selected, appletState };
@@ -183,115 +220,130 @@ export class SecureElement {
         chain.ins === command.ins &&
         chain.p1 === command.p1 &&
         chain.p2 === command.p2);
-    this.#channels[via] = rest;
+    this.#keep(port, rest);
     if (!fits) return status(SW.lastOfChainExpected);
     if (!chain && !(command.cla & CLA_CHAINING)) return command;
     const data = concat(chain?.data ?? NO_BYTES, command.data ?? NO_BYTES);
     if (data.length > MAX_CHAIN) return status(SW.wrongLength);
     const whole = { ...command, cla: command.cla & ~CLA_CHAINING, data };
     if (!(command.cla & CLA_CHAINING)) return whole;
-    this.#channels[via] = { ...rest, chain: whole };
+    this.#keep(port, { ...rest, chain: whole });
     return status(SW.ok);
   }
 
+  /** MANAGE CHANNEL: opens the next free logical channel or a named one, or closes one (ISO/IEC 7816-4 7.1.2). */
+  #manageChannel({ via, channel: on }: Port, { p1, p2, le }: CommandApdu): ResponseApdu {
+    const channels = this.#channels[via];
+    if (p1 === 0x80) {
+      const closed = p2 === 0 ? on : p2;
+      if (closed === 0 || closed >= MAX_CHANNELS || !channels[closed]) return status(SW.wrongP1P2);
+      this.#channels[via] = channels.with(closed, undefined);
+      return status(SW.ok);
+    }
+    if (p1 !== 0 || p2 >= MAX_CHANNELS) return status(SW.wrongP1P2);
+    if (p2 === 0 && le === undefined) return status(SW.wrongLength);
+    const numbers = Array.from({ length: MAX_CHANNELS }, (_, number) => number).slice(1);
+    const opened = p2 === 0 ? numbers.find((number) => !channels[number]) : p2;
+    if (opened === undefined) return status(SW.functionNotSupported);
+    if (channels[opened]) return status(SW.wrongP1P2);
+    const all = Array.from({ length: Math.max(channels.length, opened + 1) }, (_, number) => channels[number]);
+    this.#channels[via] = all.with(opened, {});
+    return { data: p2 === 0 ? Uint8Array.of(opened) : NO_BYTES, sw: SW.ok };
+  }
+
   /** SELECT by name; a part of the name selects the first that starts with it, or the next (ISO/IEC 7816-4 7.1.1, EMV 4.3 Book 1 12.3.2). */
-  #select(via: CardInterface, spend: AppletContext["spend"], { p2, data: name = NO_BYTES }: CommandApdu): ResponseApdu {
+  #select(port: Port, spend: AppletContext["spend"], { p2, data: name = NO_BYTES }: CommandApdu): ResponseApdu {
+    const card = this.#card;
     const first = (p2 & 0x03) === 0x00;
     if (!first && (p2 & 0x03) !== 0x02) return status(SW.wrongP1P2);
-    if (name.length === 0 || name.length > 16) return status(SW.wrongData);
-    const from = first ? 0 : (this.#channels[via].selected ?? -1) + 1;
-    for (let i = from; i < this.#instances.length; i++) {
-      const instance = this.#instances[i]!;
+    if (name.length > 16 || (name.length === 0 && !card)) return status(SW.wrongData);
+    if (card?.terminated === true) return status(SW.functionNotSupported);
+    const before = this.#channel(port).selected;
+    const from = first || before === undefined ? 0 : this.#instances.findIndex(({ number }) => number === before) + 1;
+    const candidates =
+      name.length === 0 && card ? [card.issuer] : from === 0 ? this.#instances : this.#instances.slice(from);
+    for (const instance of candidates) {
       if (!equalBytes(instance.aid.subarray(0, name.length), name)) continue;
-      const { state, response } = instance.applet.select(this.#context(instance, via, spend), instance.aid);
+      if (card && !card.selectable(instance, port.via)) continue;
+      const { state, response } = instance.applet.select(this.#context(instance, port.via, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
-      if (response.sw === SW.ok) this.#channels[via] = { selected: instance.number, appletState: state };
+      if (response.sw === SW.ok) {
+        this.#deselect(port, spend);
+        this.#keep(port, { selected: instance.number, appletState: state });
+      }
       return response;
     }
     return status(SW.notFound);
   }
 
-  #process(via: CardInterface, spend: AppletContext["spend"], command: CommandApdu): ResponseApdu {
-    const channel = this.#channels[via];
-    const instance = channel.selected === undefined ? undefined : this.#instances[channel.selected];
+  #deselect(port: Port, spend: AppletContext["spend"]): void {
+    const channel = this.#channel(port);
+    const instance = this.#selected(channel);
+    if (channel.appletState !== undefined)
+      instance?.applet.deselect?.(this.#context(instance, port.via, spend), channel.appletState);
+  }
+
+  #process(port: Port, spend: AppletContext["spend"], command: CommandApdu): ResponseApdu {
+    const channel = this.#channel(port);
+    const instance = this.#selected(channel);
     if (!instance) return status(SW.conditionsOfUse);
     const { state, response } = instance.applet.process(
-      this.#context(instance, via, spend),
-      channel.appletState,
+      this.#context(instance, port.via, spend),
+      channel.appletState ?? instance.applet.initial,
       command,
     );
     const { selected, chain, held } = channel;
-    this.#channels[via] = { selected, appletState: state, chain, held };
+    this.#keep(port, { selected, appletState: state, chain, held });
     return response;
   }
 
   /** Cuts a response to what was asked for: the rest waits (`61xx`), or the command is to be repeated with the right Le (`6Cxx`). */
-  #fit(via: CardInterface, command: CommandApdu, response: ResponseApdu): ResponseApdu {
+  #fit(port: Port, command: CommandApdu, response: ResponseApdu): ResponseApdu {
     const { data, sw } = response;
     if (data.length === 0) return response;
     const le = command.le ?? 0;
     if (data.length <= le) return response;
     if (le > 0 && le < MAX_SHORT_RESPONSE && !command.extended && data.length <= MAX_SHORT_RESPONSE) {
-      this.#channels[via] = { ...this.#channels[via], held: { response, for: command } };
+      this.#keep(port, { ...this.#channel(port), held: { response, for: command } });
       return status(0x6c00 | (data.length & 0xff));
     }
     const left = data.subarray(le);
-    this.#channels[via] = { ...this.#channels[via], held: { response: { data: left, sw } } };
+    this.#keep(port, { ...this.#channel(port), held: { response: { data: left, sw } } });
     return { data: data.subarray(0, le), sw: 0x6100 | (left.length > 0xff ? 0 : left.length) };
   }
 
-  #getResponse(via: CardInterface, channel: Channel, command: CommandApdu): ResponseApdu {
+  #getResponse(port: Port, channel: Channel, command: CommandApdu): ResponseApdu {
     const held = channel.held?.for ? undefined : channel.held?.response;
-    this.#channels[via] = { ...channel, held: undefined };
+    this.#keep(port, { ...channel, held: undefined });
     if (!held) return status(SW.conditionsOfUse);
-    return this.#fit(via, { ...command, le: command.le ?? MAX_SHORT_RESPONSE, extended: true }, held);
+    return this.#fit(port, { ...command, le: command.le ?? MAX_SHORT_RESPONSE, extended: true }, held);
   }
 
-  #context(instance: Instance, via: CardInterface, spend: AppletContext["spend"]): AppletContext {
+  #context(instance: Instance, via: CardInterface, spend: AppletContext["spend"], secured = false): AppletContext {
     return {
       via,
-      storage: new InstanceStorage(this.#store!, instance.number),
+      storage: new InstanceStorage(this.#store!, instance.number, instance.entry?.quota),
       random: this.#random,
       holderVerified: this.holderVerified,
       spend,
+      manager: this.#card?.managerFor(instance, (other, through) => this.#context(other, via, spend, through)),
+      // Without card management there is no channel that could be secure: the wired interface has to do.
+      secured: secured || (!this.#card && via === "wired"),
     };
   }
 }
 
-/** One instance's part of the store: its numbers, moved out of the way of others'. */
-class InstanceStorage implements AppletStorage {
-  readonly #store: ObjectStore;
-  readonly #base: number;
-
-  constructor(store: ObjectStore, instance: number) {
-    this.#store = store;
-    this.#base = instance * 0x10000;
-  }
-
-  get ids(): readonly number[] {
-    const base = this.#base;
-    return this.#store.ids.filter((id) => id >= base && id < base + 0x10000).map((id) => id - base);
-  }
-
-  get(id: number): Uint8Array | undefined {
-    return this.#store.get(this.#base + id);
-  }
-
-  putAll(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void {
-    this.#store.putAll(changes.map(([id, bytes]) => [this.#base + id, bytes]));
-  }
-
-  counter(id: number): number {
-    return this.#store.counter(this.#base + id);
-  }
-
-  setCounter(id: number, value: number): void {
-    this.#store.setCounter(this.#base + id, value);
-  }
-
-  writeCounter(id: number, value: number): void {
-    this.#store.writeCounter(this.#base + id, value);
-  }
+function fixedInstances({ applets, modules }: ElementOptions): readonly Instance[] {
+  return applets.map(({ module, aid }, number) => {
+    const found = modules.find((it) => it.module === module);
+    if (!found)
+      throw emulatorError(
+        "unknown-module",
+        `there is no applet module '${module}'; known: ${modules.map((it) => it.module).join(", ")}`,
+        { module },
+      );
+    return { number, aid, applet: found };
+  });
 }
 
 const sameCommand = (a: CommandApdu, b: CommandApdu): boolean =>

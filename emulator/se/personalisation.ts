@@ -43,17 +43,21 @@ export function splitDgis(data: Uint8Array): [dgi: number, value: Uint8Array][] 
 /**
  * STORE DATA (GlobalPlatform Card Specification 2.3.1, 11.11): blocks are numbered from 0 and joined; with the last one all DGIs are
  * stored at once or not at all. `accept` checks a DGI, `finish` all of them; a status word refuses the whole. `finish` names the objects
- * that go as the new ones come.
+ * that go as the new ones come, and further ones that come with them.
  */
 export function storeData(
   context: AppletContext,
   state: PersonalisationState,
   command: CommandApdu,
   accept: (dgi: number, value: Uint8Array) => number,
-  finish: (dgis: ReadonlyMap<number, Uint8Array>) => { readonly sw: number; readonly remove?: readonly number[] },
+  finish: (dgis: ReadonlyMap<number, Uint8Array>) => {
+    readonly sw: number;
+    readonly remove?: readonly number[];
+    readonly add?: readonly (readonly [id: number, bytes: Uint8Array])[];
+  },
 ): { state: PersonalisationState; response: ResponseApdu } {
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });
-  if (context.via !== "wired") return refuse(SW.conditionsOfUse);
+  if (context.secured !== true) return refuse(SW.conditionsOfUse);
   if ((command.p1 & ~LAST_BLOCK) !== DGI_FORMAT) return refuse(SW.wrongP1P2);
   if (command.p2 !== (state.nextBlock & 0xff)) return refuse(SW.wrongP1P2);
   const data = concat(state.data, command.data ?? NO_BYTES);
@@ -67,9 +71,9 @@ export function storeData(
     if (sw !== SW.ok) return refuse(sw);
   }
   try {
-    const { sw, remove = [] } = finish(new Map(dgis));
+    const { sw, remove = [], add = [] } = finish(new Map(dgis));
     if (sw !== SW.ok) return refuse(sw);
-    context.storage.putAll([...remove.map((id) => [id, undefined] as const), ...dgis]);
+    context.storage.putAll([...remove.map((id) => [id, undefined] as const), ...add, ...dgis]);
   } catch (error) {
     if (isTapbenchError(error, "emulator/store-full")) return refuse(SW.noMemory);
     throw error;

@@ -58,6 +58,13 @@ export class ObjectStore {
     return [...this.#extents.keys()];
   }
 
+  /** Bytes of heap that no object has; not all of them in one piece. */
+  get free(): number {
+    let taken = 0;
+    for (const { length } of this.#extents.values()) taken += aligned(length);
+    return this.#nvm.size - HEAP_AT - taken;
+  }
+
   get(id: number): Uint8Array | undefined {
     const known = this.#read.get(id);
     if (known) return known;
@@ -109,7 +116,7 @@ export class ObjectStore {
 
   /** Makes a 16-bit counter, or sets it. */
   setCounter(id: number, value: number): void {
-    this.put(id, concat(cell(value), new Uint8Array(COUNTER / 2).fill(0xff)));
+    this.put(id, newCounter(value));
   }
 
   /** @throws `emulator/store-damaged` when there is no such counter or neither cell holds */
@@ -196,6 +203,9 @@ function freeSlot(taken: readonly Extent[]): number {
   for (let slot = 0; slot < SLOTS; slot++) if (!used.has(slot)) return slot;
   throw emulatorError("store-full", `the secure element holds at most ${SLOTS} objects; remove a card first`, {});
 }
+
+/** The bytes of a 16-bit counter that nothing was counted with yet, for putting it down together with other objects. */
+export const newCounter = (value = 0): Uint8Array => concat(cell(value), new Uint8Array(COUNTER / 2).fill(0xff));
 
 function cell(value: number): Uint8Array {
   const out = roomFor(4);

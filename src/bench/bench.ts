@@ -3,12 +3,11 @@ import { parseFault } from "../../emulator/rf/faults.js";
 import { Sim } from "../../emulator/sim/sim.js";
 import { caKeysOf, type CaKeys, type CaPublicKey } from "../emv/oda.js";
 import { createIssuer, type IssuedCard, type Issuer } from "../issuer/issuer.js";
+import type { IssuerDomain } from "../issuer/provision.js";
 import { loadCaKeys } from "../profiles/ca-keys.js";
 import { loadKeySet } from "../profiles/key-sets.js";
 import { loadProfile, profileNames } from "../profiles/load.js";
-import type { CardProfile, DeviceProfile, TerminalProfile } from "../profiles/types.js";
-import { encodeCommand, decodeResponse } from "../protocols/iso7816/apdu.js";
-import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
+import type { DeviceProfile, TerminalProfile } from "../profiles/types.js";
 import { combinationsOf } from "../terminal/data.js";
 import { checkPin, encipheredPin } from "../terminal/pin.js";
 import { maskPan } from "../terminal/receipt.js";
@@ -32,6 +31,7 @@ import {
   type ReaderEvent,
   type ReaderListing,
 } from "./pcsc.js";
+import { carryToElement, domainOwners, inTheClear } from "./provisioning.js";
 import { openSpec, type Opener } from "./spec.js";
 import type { CardTapReport, TapReport } from "./tap-report.js";
 import { showOnReader, type ShowOptions, type ShownDevice } from "./virtual-reader.js";
@@ -172,6 +172,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const pinKey = random.fork("pin-pad").bytes(16);
   const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
   const drawnOnReaders = new Map<CardBenchDevice, Random>();
+  /** The issuer's security domain on each device that has card management. */
+  const domains = new Map<EmulatedDevice, IssuerDomain>();
   /** How many devices of each profile were opened. */
   const opened = new Map<string, number>();
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
@@ -185,7 +187,11 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         // Two of a kind are two devices: they share neither UIDs nor card secrets.
         const own = spec.parameters.get("seed");
         const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
-        const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own));
+        const owners = await domainOwners(profile);
+        const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own), {
+          keysFor: owners?.keysFor,
+        });
+        if (owners) domains.set(emulated, owners.issuer);
         // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
         const taps = nextTaps();
         drawn.set(emulated, { taps, noise: taps.fork("faults") });
@@ -291,7 +297,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       // A card takes the place of the one with its AID.
       const own = (cards.get(device.emulated) ?? []).filter((other) => !equalBytes(other.profile.aid, profile.aid));
       const card = issuer.issue(profile, options.issued ?? at, { active: false });
-      const { commands } = issuer.personalise(card, { others: own, form: device.profile.form });
+      const how = { others: own, form: device.profile.form };
+      const domain = domains.get(device.emulated);
       const start = sim.now;
       tracer?.record({
         layer: "wallet",
@@ -300,7 +307,12 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         says: `Card ${profile.name} is provisioned into ${device.title}.`,
         data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par },
       });
-      for (const command of commands) personaliseStep(device.emulated, encodeCommand(command), profile, sim, tracer);
+      const dialogue = domain
+        ? issuer.provision(card, domain, how)
+        : inTheClear(issuer.personalise(card, how).commands);
+      const apdus = carryToElement(device.emulated, dialogue, profile.name, sim, tracer);
+      // Nobody else talks over the wired interface: what the issuer had open there is closed.
+      device.emulated.element.powerOff("wired");
       issuer.activate(card.token.id);
       cards.set(device.emulated, [...own, card]);
       return {
@@ -308,7 +320,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         label: profile.label,
         maskedPan: maskPan(card.token.dpan),
         par: card.token.par,
-        apdus: commands.length,
+        apdus,
         took: sim.now - start,
       };
     },
@@ -329,22 +341,3 @@ const RID_BYTES = 5;
 
 const notOfThisBench = ({ spec }: BenchDevice): Error =>
   benchError("not-of-this-bench", `${spec} was opened on another bench; open it here`, {});
-
-function personaliseStep(
-  device: EmulatedDevice,
-  command: Uint8Array,
-  profile: CardProfile,
-  sim: Sim,
-  tracer: Tracer | undefined,
-): void {
-  const at = sim.now;
-  const { response, took } = device.wired(command);
-  tracer?.record({ layer: "apdu", at, took, command, response, compute: took, via: "wired" });
-  const { sw } = decodeResponse(response);
-  if (sw !== SW.ok)
-    throw benchError(
-      "provisioning-refused",
-      `the secure element refused card ${profile.name} with ${swHex(sw)} (${swMeaning(sw)}); does the device's profile have an applet for its AID?`,
-      { sw: swHex(sw), card: profile.name },
-    );
-}

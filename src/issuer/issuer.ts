@@ -4,6 +4,7 @@ import type { Authorise } from "../emv/acquirer.js";
 import type { CaPublicKey } from "../emv/oda.js";
 import { createTestCa, type TestCa, type TestIssuer } from "../emv/test-ca.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
+import type { CardAsking } from "../protocols/iso7816/poller.js";
 import { hex } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
 import type { RuleRecord } from "../util/tracer.js";
@@ -21,6 +22,7 @@ import {
   type PersonalisationScript,
   type ScriptOptions,
 } from "./personalise.js";
+import { provision, type ApplicationData, type IssuerDomain } from "./provision.js";
 import { createVault, type Token, type Vault } from "./vault.js";
 
 /** A card that was issued; its token as it was then. */
@@ -70,6 +72,12 @@ export interface Issuer {
    * @throws `issuer/record-too-long`, `issuer/bad-certificate-lengths`
    */
   personalise(card: IssuedCard, options?: PersonaliseOptions): PersonalisationScript;
+  /** The same data through the secure channel of the issuer's domain: whoever carries the commands cannot read them. @throws also `gp/...` */
+  provision(
+    card: IssuedCard,
+    domain: IssuerDomain,
+    options?: Omit<PersonaliseOptions, keyof ScriptOptions>,
+  ): CardAsking<void>;
   readonly authorise: Authorise;
   activate(id: string): Token;
   suspend(id: string, by: string): Token;
@@ -181,6 +189,29 @@ export function createIssuer(options: IssuerOptions): Issuer {
     };
   }
 
+  /** The payment application, then the directory that lists it. */
+  function applications(
+    card: IssuedCard,
+    others: readonly IssuedCard[] = [],
+    form?: DeviceProfile["form"],
+  ): readonly ApplicationData[] {
+    const { token, profile, issuedAt } = card;
+    const groupings = applicationGroupings({
+      token,
+      profile,
+      keys: cardKeys(keys, token.dpan, token.sequence),
+      discretionary: discretionary(random.fork(`track/${token.id}`)),
+      at: issuedAt,
+      form,
+      certify: certificates(card),
+    });
+    const directory = directoryGrouping([profile, ...others.map((other) => other.profile)]);
+    return [
+      { aid: profile.aid, groupings },
+      { aid: PPSE_AID, groupings: [directory] },
+    ];
+  }
+
   const authorise: Authorise = createAuthoriser({ find, ledger, atc, random: random.fork("authorisation"), onRule });
 
   return {
@@ -188,24 +219,14 @@ export function createIssuer(options: IssuerOptions): Issuer {
     ledger,
     issue: (profile, at, { active = true } = {}) => add(profile, vault.newAccount(profile.bin), at, active),
     issueAgain: (card, at, { active = true } = {}) => add(card.profile, card.token.fpan, at, active),
-    personalise(card, { others = [], form, ...script } = {}) {
-      const { token, profile, issuedAt } = card;
-      const groupings = applicationGroupings({
-        token,
-        profile,
-        keys: cardKeys(keys, token.dpan, token.sequence),
-        discretionary: discretionary(random.fork(`track/${token.id}`)),
-        at: issuedAt,
-        form,
-        certify: certificates(card),
-      });
-      const directory = directoryGrouping([profile, ...others.map((other) => other.profile)]);
-      const steps = [
-        ...storeDataScript(profile.aid, groupings, script),
-        ...storeDataScript(PPSE_AID, [directory], script),
-      ];
+    personalise(card, { others, form, ...script } = {}) {
+      const steps = applications(card, others, form).flatMap(({ aid, groupings }) =>
+        storeDataScript(aid, groupings, script),
+      );
       return { steps, commands: steps.map((step) => step.command) };
     },
+    provision: (card, domain, { others, form } = {}) =>
+      provision(domain, applications(card, others, form), random.fork(`channel/${card.token.id}`)),
     authorise,
     activate: (id) => vault.activate(id),
     suspend: (id, by) => vault.suspend(id, by),

@@ -15,6 +15,7 @@ export async function profileJsonSchemas(): Promise<Readonly<Record<string, unkn
     terminal: lenient(make(schema.terminalSchema)),
     reader: lenient(make(schema.readerSchema)),
     keys: make(schema.keySetsSchema),
+    "domain-keys": make(schema.domainKeysSchema),
     "ca-keys": make(schema.caKeysSchema),
   };
 }

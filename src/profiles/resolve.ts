@@ -53,7 +53,7 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
     throw fail(["nfc", "sak"], "bit 6 (20) must be set and bit 3 (04) clear: the device speaks ISO/IEC 14443-4");
   for (const way of ["ratesToDevice", "ratesFromDevice"] as const)
     if (!ats[way].includes(1)) throw fail(["nfc", "ats", way], "106 is always there; list it, too");
-  const { element } = file;
+  const { card, ...element } = file.element;
   if (element.nvmBytes % element.pageBytes !== 0)
     throw fail(["element", "nvmBytes"], `it should be a multiple of the page, ${element.pageBytes} bytes`);
   const { historical: historicalBytes, sameRates, ...activation } = ats;
@@ -68,7 +68,7 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
       historicalBytes,
       ...(sameRates && { sameRates }),
     },
-    element,
+    element: { ...element, ...(card && { card: { ...card, i: card.i[0]! } }) },
     compute: file.compute,
     verification: file.verification,
     firmware: file.firmware,

@@ -1,134 +1,27 @@
 import { z } from "zod";
-import { hex, unhex } from "../util/bytes.js";
-import { MS, SECOND, US, type Nanos } from "../util/time.js";
-import { CURRENCIES, currency } from "./currencies.js";
-import type { RateDivisor } from "./types.js";
+import { unhex } from "../util/bytes.js";
+import {
+  aid,
+  amount,
+  bytes,
+  currencyCode,
+  dataObjects,
+  digits,
+  divisor,
+  duration,
+  flag,
+  integer,
+  list,
+  map,
+  oneOf,
+  plainText,
+  rates,
+  text,
+} from "./schema-kinds.js";
 
 /*
- * What the YAML files look like. Every kind says in `error` what would fit: that sentence is what people read.
- * Importing this file costs some 50 ms (zod), so it is only imported where a profile is loaded.
+ * What the YAML files look like. Importing this file costs some 50 ms (zod), so it is only imported where a profile is loaded.
  */
-
-/** Hex of `min` to `max` bytes, in quotes, because 0004 without them is the number 4. */
-const bytes = (min: number, max: number, description: string) => {
-  const size = min === max ? `${min}` : `${min} to ${max}`;
-  return z
-    .string({ error: `hex of ${size} byte(s) in quotes, such as "${hex(new Uint8Array(Math.min(min || 1, 4)))}"` })
-    .regex(/^([0-9A-Fa-f]{2}|\s)*$/, { error: `hex of ${size} byte(s): two digits 0-9 A-F for each` })
-    .refine(
-      (text) => {
-        const length = text.replace(/\s/g, "").length / 2;
-        return length >= min && length <= max;
-      },
-      { error: `hex of ${size} byte(s)` },
-    )
-    .transform((text) => unhex(text))
-    .meta({ description });
-};
-
-const integer = (min: number, max: number, description: string) => {
-  const error = `a whole number from ${min} to ${max}`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error }).meta({ description });
-};
-
-const text = (max: number, description: string) => {
-  const error = `1 to ${max} characters of text`;
-  return z.string({ error }).min(1, { error }).max(max, { error }).meta({ description });
-};
-
-/** What card data can carry: printable ASCII. */
-const plainText = (max: number, description: string) => {
-  const error = `1 to ${max} printable ASCII characters`;
-  return z
-    .string({ error })
-    .regex(new RegExp(`^[\\x20-\\x7e]{1,${max}}$`), { error })
-    .meta({ description });
-};
-
-const digits = (min: number, max: number, description: string) => {
-  const error = `${min === max ? min : `${min} to ${max}`} digits in quotes`;
-  return z
-    .string({ error })
-    .regex(new RegExp(`^[0-9]{${min},${max}}$`), { error })
-    .meta({ description });
-};
-
-const flag = (description: string) => z.boolean({ error: "true or false" }).meta({ description });
-
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
-  z.enum(values, { error: `one of ${values.join(", ")}` }).meta({ description });
-
-const map = <S extends z.ZodRawShape>(shape: S) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === "invalid_type" ? `a map with ${Object.keys(shape).join(", ")}` : undefined),
-  });
-
-const list = <T extends z.ZodType>(of: T, min: number, max: number, what: string, description: string) => {
-  const error = `a list of ${min} to ${max} ${what}`;
-  return z.array(of, { error }).min(min, { error }).max(max, { error }).meta({ description });
-};
-
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: US, ms: MS, s: SECOND };
-
-const duration = (description: string) => {
-  const error = "a time with its unit, such as 120 us or 1.5 ms, at most 1000 s";
-  return z
-    .string({ error })
-    .regex(/^[0-9]{1,9}(\.[0-9]{1,9})? (ns|us|ms|s)$/, { error })
-    .transform((value): Nanos => {
-      const [number, unit] = value.split(" ");
-      return Math.round(Number(number) * UNITS[unit!]!);
-    })
-    .refine((value) => value <= 1000 * SECOND, { error })
-    .meta({ description });
-};
-
-const amount = (description: string) => {
-  const error = 'an amount of the currency in quotes, such as "50.00"';
-  return z
-    .string({ error })
-    .regex(/^[0-9]{1,12}(\.[0-9]{1,4})?$/, { error })
-    .meta({ description });
-};
-
-const currencyCode = (description: string) =>
-  z
-    .enum([...CURRENCIES.keys()] as [string, ...string[]], {
-      error: `a currency code: ${[...CURRENCIES.keys()].join(", ")}`,
-    })
-    .transform((code) => currency(code))
-    .meta({ description });
-
-const KBPS: Readonly<Record<number, RateDivisor>> = { 106: 1, 212: 2, 424: 4, 848: 8 };
-const rate = () =>
-  z.union([z.literal(106), z.literal(212), z.literal(424), z.literal(848)], {
-    error: "a bit rate: 106, 212, 424 or 848",
-  });
-const divisor = (description: string) =>
-  rate()
-    .transform((kbps): RateDivisor => KBPS[kbps]!)
-    .meta({ description });
-const rates = (description: string) =>
-  list(
-    rate().transform((kbps): RateDivisor => KBPS[kbps]!),
-    1,
-    4,
-    "bit rates out of 106, 212, 424, 848",
-    description,
-  );
-
-/** Data objects by tag: `9F33: "E06808"`. */
-const dataObjects = (description: string) =>
-  z
-    .record(
-      z.string().regex(/^[0-9A-Fa-f]{2,8}$/, { error: "a tag of 1 to 4 bytes in hex" }),
-      bytes(0, 252, "value of the data object"),
-      { error: (issue) => (issue.code === "invalid_type" ? "a map of tags to hex values" : undefined) },
-    )
-    .transform((record) => new Map(Object.entries(record).map(([tag, value]) => [parseInt(tag, 16), value])))
-    .meta({ description });
-
-const aid = () => bytes(5, 16, "application identifier");
 
 /** What every profile starts with. */
 const head = {
@@ -143,6 +36,21 @@ const head = {
 };
 
 const bits5 = (description: string) => bytes(5, 5, description);
+
+const label = (description: string) => {
+  const error = "a label of a key set, such as test:issuer-domain";
+  return z
+    .string({ error })
+    .regex(/^[a-z][a-z0-9-]{0,31}:[a-z][a-z0-9-]{0,31}$/, { error })
+    .meta({ description });
+};
+
+const domain = (description: string) =>
+  map({
+    aid: aid(),
+    version: integer(1, 127, "key version number"),
+    keys: label("key set in keys/domains.yaml"),
+  }).meta({ description });
 
 /** A device: radio, secure element, how fast it computes, how it verifies its holder. */
 export const deviceSchema = map({
@@ -182,6 +90,15 @@ export const deviceSchema = map({
       "applets",
       "instances that are there when the device leaves the factory",
     ),
+    card: map({
+      scp: z.union([z.literal(2), z.literal(3)], { error: "2 or 3" }).meta({ description: "secure channel protocol" }),
+      i: bytes(1, 1, "its options, parameter i"),
+      maxFailures: integer(1, 255, "wrong authentications in a row that block a key version"),
+      issuerDomain: domain("issuer security domain"),
+      paymentDomain: domain("security domain that the applets belong to"),
+    })
+      .optional()
+      .meta({ description: "GlobalPlatform card management; without it, applets take personalisation as it comes" }),
   }),
   compute: map({
     command: duration("for any command, before anything else"),
@@ -350,6 +267,35 @@ export const keySetsSchema = map({
         }).optional(),
       }),
       { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to ac, smi and smc" : undefined) },
+    )
+    .meta({ description: "by label" }),
+});
+
+const symmetricKeyHex = (description: string) => {
+  const error = "a key of 16, 24 or 32 bytes: hex digits in quotes";
+  return z
+    .string({ error })
+    .regex(/^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{48}|[0-9A-Fa-f]{64})$/, { error })
+    .transform((value) => unhex(value))
+    .meta({ description });
+};
+
+/** Key sets of security domains by label. */
+export const domainKeysSchema = map({
+  note: text(400, "what these keys are for").optional(),
+  sets: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, { error: "a label: small letters, digits and -" }),
+      map({
+        kind: oneOf(["aes", "des"], "what the keys are for: aes with SCP03, des with SCP02"),
+        diversification: oneOf(["none", "kdf3", "emv", "visa2"], "how a card's keys follow from these").default("none"),
+        enc: symmetricKeyHex("secure channel encryption"),
+        mac: symmetricKeyHex("secure channel message authentication"),
+        dek: symmetricKeyHex("data encryption"),
+      }).refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
+        error: "three keys of the same length",
+      }),
+      { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to kind, enc, mac and dek" : undefined) },
     )
     .meta({ description: "by label" }),
 });

@@ -54,11 +54,30 @@ export interface DeviceProfile extends ProfileHead {
     readonly pageBytes: number;
     /** Instances that are there when the device leaves the factory. */
     readonly applets: readonly { readonly module: string; readonly aid: Uint8Array }[];
+    /** GlobalPlatform card management; absent: applets take personalisation as it comes. */
+    readonly card?: CardManagement | undefined;
   };
   readonly compute: ComputeModel;
   /** How the device verifies its holder. */
   readonly verification: "none" | "passcode" | "biometric";
   readonly firmware: string;
+}
+
+/** A security domain that is there when the device leaves the factory. Its keys are named, not held. */
+export interface FactoryDomain {
+  readonly aid: Uint8Array;
+  readonly version: number;
+  readonly keys: string;
+}
+
+/** How the element is managed (GlobalPlatform Card Specification 2.3.1). */
+export interface CardManagement {
+  readonly scp: 2 | 3;
+  /** Options of the secure channel protocol. */
+  readonly i: number;
+  readonly maxFailures: number;
+  readonly issuerDomain: FactoryDomain;
+  readonly paymentDomain: FactoryDomain;
 }
 
 export interface CardProfile extends ProfileHead {

@@ -38,7 +38,7 @@ export async function echoOnReader(): Promise<{ reader: ContactlessReader; devic
   const sim = new Sim();
   const band = await loadProfile("device", "band-s1");
   const profile = { ...band, element: { ...band.element, applets: [{ module: "echo", aid: unhex(ECHO_AID) }] } };
-  const device = new EmulatedDevice(profile, sim, seededRandom("echo"), [...MODULES, echo]);
+  const device = new EmulatedDevice(profile, sim, seededRandom("echo"), { modules: [...MODULES, echo] });
   const reader = new ContactlessReader(sim, device, {
     reader: { fsdi: 8, maxRate: 8, retries: 2 },
     frameDelay: FDT_PCD_ISO,

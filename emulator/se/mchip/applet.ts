@@ -1,3 +1,4 @@
+import { newCounter } from "../store.js";
 import { dolLength, splitDol } from "../../../src/codec/dol.js";
 import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
 import { MchipCounters, MchipIad } from "../../../src/emv/mchip-cvr.js";
@@ -181,11 +182,11 @@ function personalise(
     if (!readPersonalisation((dgi) => dgis.get(dgi) ?? storage.get(dgi), new Set([...dgis.keys(), ...storage.ids])))
       return { sw: SW.wrongData };
     // Counters of a new card start at zero; an existing ATC never goes back.
-    for (const counter of [OWN.atc, OWN.offlineInRow]) if (!storage.get(counter)) storage.setCounter(counter, 0);
+    const counters = [OWN.atc, OWN.offlineInRow].filter((id) => !storage.get(id));
     // A whole new card leaves nothing of the old one behind; a part of one leaves the rest as it is.
     const own: readonly number[] = Object.values(OWN);
     const stale = isWhole(dgis) ? storage.ids.filter((id) => !dgis.has(id) && !own.includes(id)) : [];
-    return { sw: SW.ok, remove: stale };
+    return { sw: SW.ok, remove: stale, add: counters.map((id) => [id, newCounter()] as const) };
   });
   // A personalisation may bring some of the groupings only, and leave the FCI as it is.
   forgetMchipData(context.storage);

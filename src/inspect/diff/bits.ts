@@ -1,6 +1,5 @@
 import { mchipCvrBits } from "../../emv/dictionary/bits/iad.js";
 import { bitTable } from "../../emv/dictionary/bits/said.js";
-import type { BitRow } from "../../emv/dictionary/bits/table.js";
 
 /** What a bit says; undefined: it has no name; `part`: it is one of several that mean something together. */
 type Word = { readonly says: string | undefined } | "part";
@@ -24,7 +23,3 @@ export function bitMeanings(
     })
   );
 }
-
-/** Codes are not told bit by bit: cryptogram information, a terminal's type. */
-const isBits = (rows: readonly BitRow[]): boolean =>
-  rows.filter(([, , , value]) => value === undefined).length * 2 > rows.length;

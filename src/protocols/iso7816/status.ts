@@ -90,6 +90,10 @@ export const swMeaning = (sw: number): string => statusWord(sw).meaning;
 /** The status words that this project's own cards answer with. */
 export const SW = {
   ok: 0x9000,
+  /** GlobalPlatform Card Specification 2.3.1, table 11-32: more data is to be had with the same command's next form. */
+  moreData: 0x6310,
+  /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
+  hostNotAuthenticated: 0x6300,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
   secureMessagingNotSupported: 0x6882,

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { EmulatedDevice, type DeviceSnapshot } from "../../../emulator/device.js";
+import { EmulatedDevice, type DeviceOptions, type DeviceSnapshot } from "../../../emulator/device.js";
 import { Air } from "../../../emulator/rf/air.js";
 import { Sim } from "../../../emulator/sim/sim.js";
 import { openBench, type Bench } from "../../../src/bench/bench.js";
+import { domainOwners } from "../../../src/bench/provisioning.js";
 import { kernelC2 } from "../../../src/emv/kernels/c2/kernel.js";
 import { caKeysOf } from "../../../src/emv/oda.js";
 import { loadProfile } from "../../../src/profiles/load.js";
@@ -28,11 +29,14 @@ const GENERATE_AC = `80AE900042${TRANSACTION}220000${"00".repeat(8)}1F0302120000
 let bench: Bench;
 let profile: DeviceProfile;
 let personalised: DeviceSnapshot;
+/** The card of the copies, as the bench makes it. */
+let owned: DeviceOptions;
 beforeAll(async () => {
   bench = await openBench({ seed: "device" });
   const device = await bench.open("emu:band-s1");
   await bench.provision(device, "k2-credit");
   profile = device.profile;
+  owned = { keysFor: (await domainOwners(profile))?.keysFor };
   personalised = device.emulated.snapshot();
 });
 
@@ -47,7 +51,7 @@ function inField(
   trace: MemoryTrace;
 } {
   const sim = new Sim();
-  const device = new EmulatedDevice(profile, sim, seededRandom(seed));
+  const device = new EmulatedDevice(profile, sim, seededRandom(seed), owned);
   const trace = memoryTrace();
   const air = new Air(sim, { frameDelay: 500_000, tracer: trace });
   air.place(device.picc);
@@ -108,7 +112,7 @@ describe("a device that is saved in the middle of a transaction", () => {
     const { air, card, device, snapshot } = middle();
     ask(air, card.link, GENERATE_AC);
     air.powerOff();
-    const copy = new EmulatedDevice(profile, new Sim(), seededRandom("third"));
+    const copy = new EmulatedDevice(profile, new Sim(), seededRandom("third"), owned);
     copy.restore(device.snapshot());
     expect([atcOf(device), atcOf(copy)]).toEqual(["9F360200019000", "9F360200019000"]);
     device.restore(personalised);
@@ -146,7 +150,7 @@ describe("several devices in one field", () => {
     for (const name of names) {
       const provisioned = await own.open(`emu:${name}`);
       await own.provision(provisioned, "k2-online");
-      const device = new EmulatedDevice(provisioned.profile, sim, seededRandom(name));
+      const device = new EmulatedDevice(provisioned.profile, sim, seededRandom(name), owned);
       device.restore(provisioned.emulated.snapshot());
       air.place(device.picc);
       devices.push(device);
@@ -190,7 +194,7 @@ describe("several devices in one field", () => {
     const sim = new Sim();
     const air = new Air(sim, { frameDelay: 500_000 });
     for (let i = 0; i < 2; i++) {
-      const twin = new EmulatedDevice(profile, sim, seededRandom("twin"));
+      const twin = new EmulatedDevice(profile, sim, seededRandom("twin"), owned);
       twin.restore(personalised);
       air.place(twin.picc);
     }

@@ -76,7 +76,8 @@ describe("beside a stand-in for the driver", () => {
     const pcscd = await driver.accept();
     await look(pcscd);
     pcscd.send("000500A4040000");
-    expect(await pcscd.read(4)).toBe("00026A80");
+    // SELECT by a name of no bytes: the issuer's security domain.
+    expect(await pcscd.read(22)).toBe("00146F108408A000000151000000A5049F6501FF9000");
     pcscd.send("000BFF82000006112233445566");
     expect(await pcscd.read(4)).toBe("00026A81");
     stop.abort();
@@ -89,7 +90,7 @@ describe("beside a stand-in for the driver", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.map(({ event }) => event)).toEqual(["ready", "apdu", "apdu", "removed", "stopped"]);
     expect(events[0]).toMatchObject({ reader: "Virtual PCD 00 00", atr: ATR, profile: "band-s1", seed: "7" });
-    expect(events[1]).toEqual({ event: "apdu", command: "00A4040000", response: "6A80" });
+    expect(events[1]).toEqual({ event: "apdu", command: "00A4040000", response: "6F108408A000000151000000A5049F6501FF9000" });
     expect(events[2]).toEqual({ event: "apdu", command: "FF82000006CCCCCCCCCCCC", response: "6A81" }); // a key
     await driver.close();
   });

@@ -23,9 +23,6 @@ const says = (a: Account, b: Account, options?: CompareOptions): readonly string
 const others = (from: Typed, to: Typed): readonly Typed[] => TAP.map((each) => (each === from ? to : each));
 
 const AC = "GENERATE AC ARQC";
-/** FF00 in 9F07. */
-const EVERYWHERE =
-  "domestic cash; international cash; domestic goods; international goods; domestic services; international services; at ATMs; at terminals other than ATMs";
 const READ_1 = "READ RECORD SFI 1 record 1";
 const READ_2 = "READ RECORD SFI 1 record 2";
 

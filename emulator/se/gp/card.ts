@@ -1,0 +1,199 @@
+import type { Privilege } from "../../../src/protocols/gp/registry.js";
+import { ACTIVATION, APPLICATION_STATES, CARD_STATES } from "../../../src/protocols/gp/registry.js";
+import { SW } from "../../../src/protocols/iso7816/status.js";
+import { NO_BYTES } from "../../../src/util/bytes.js";
+import { emulatorError } from "../../errors.js";
+import type { AnyApplet, AppletContext, AppletStorage, CardManager, CardSettings } from "../applet.js";
+import { InstanceStorage } from "../instance-storage.js";
+import type { ObjectStore } from "../store.js";
+import { storeKeys, type StoredKeys } from "./keys.js";
+import { CardRegistry, type ApplicationEntry, type LoadFileEntry } from "./registry.js";
+
+/*
+ * A GlobalPlatform card under the element's operating system: what its maker put in, and what security domains may do with it.
+ */
+
+/** A security domain as the card leaves its maker. */
+export interface DomainAtStart {
+  readonly aid: Uint8Array;
+  readonly version: number;
+  readonly keys: StoredKeys;
+}
+
+/** How a GlobalPlatform card is made. */
+export interface CardAtStart {
+  readonly settings: CardSettings;
+  readonly issuer: DomainAtStart;
+  /** Owner of the applications that are there from the start. */
+  readonly domain: DomainAtStart;
+}
+
+/** What each instance runs. */
+export interface Instance {
+  readonly number: number;
+  readonly aid: Uint8Array;
+  readonly applet: AnyApplet;
+  readonly entry?: ApplicationEntry;
+}
+
+const ISSUER_PRIVILEGES: readonly Privilege[] = [
+  "securityDomain",
+  "cardLock",
+  "cardTerminate",
+  "cardReset",
+  "cvmManagement",
+  "trustedPath",
+  "authorizedManagement",
+  "tokenVerification",
+  "globalDelete",
+  "globalLock",
+  "globalRegistry",
+  "finalApplication",
+  "receiptGeneration",
+];
+
+const DOMAIN_MODULE = "security-domain";
+
+/** The load file in which the built-in domain is: loaded by the card's maker. */
+const packageOf = (settings: CardSettings, applet: string): Omit<LoadFileEntry, "domain"> => {
+  const found = settings.packages.find(({ modules }) => modules.some((module) => module.applet === applet));
+  if (!found)
+    throw emulatorError("unknown-module", `there is no package with applet module '${applet}'`, { module: applet });
+  return found;
+};
+
+/** Puts a new card's issuer domain, its payment domain and its applications into an empty store; none of it is an APDU's doing. */
+export function manufacture(
+  store: ObjectStore,
+  { settings, issuer, domain }: CardAtStart,
+  applications: readonly { readonly module: string; readonly aid: Uint8Array }[],
+): void {
+  const registry = new CardRegistry(store);
+  const add = (
+    applet: string,
+    aid: Uint8Array,
+    owner: Uint8Array,
+    privileges: readonly Privilege[],
+    lifeCycle: number,
+  ): ApplicationEntry => {
+    const file = packageOf(settings, applet);
+    if (!registry.loadFile(file.aid)) registry.putLoadFile({ ...file, domain: issuer.aid });
+    const entry = {
+      number: registry.freeNumber(),
+      aid,
+      applet,
+      loadFile: file.aid,
+      module: file.modules.find((module) => module.applet === applet)!.aid,
+      domain: owner,
+      privileges: new Set(privileges),
+      lifeCycle,
+      activation: ACTIVATION.activated,
+    };
+    registry.putApplication(entry);
+    return entry;
+  };
+  const { personalized, selectable } = APPLICATION_STATES;
+  const first = add(DOMAIN_MODULE, issuer.aid, issuer.aid, ISSUER_PRIVILEGES, personalized);
+  storeKeys(new InstanceStorage(store, first.number), issuer.version, issuer.keys);
+  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain"], personalized);
+  storeKeys(new InstanceStorage(store, owner.number), domain.version, domain.keys);
+  for (const { module, aid } of applications) add(module, aid, domain.aid, [], selectable);
+  registry.cardState = CARD_STATES.secured;
+}
+
+/** The card while it has power: its registry, and the instances that follow from it. */
+export class GpCard {
+  readonly registry: CardRegistry;
+  readonly #store: ObjectStore;
+  readonly #settings: CardSettings;
+  readonly #modules: ReadonlyMap<string, AnyApplet>;
+  #seen = -1;
+  #instances: readonly Instance[] = [];
+
+  constructor(store: ObjectStore, settings: CardSettings, modules: readonly AnyApplet[]) {
+    this.#store = store;
+    this.#settings = settings;
+    this.#modules = new Map(modules.map((applet) => [applet.module, applet]));
+    this.registry = new CardRegistry(store);
+  }
+
+  /** In the order of their installation. The same array until the registry changes. */
+  get instances(): readonly Instance[] {
+    if (this.#seen !== this.registry.changes) {
+      this.#instances = this.registry.applications.map((entry) => this.#instance(entry));
+      this.#seen = this.registry.changes;
+    }
+    return this.#instances;
+  }
+
+  /** Whether an interface's SELECT finds it: life cycles, and over the air the contactless activation state. */
+  selectable({ entry }: Instance, via: AppletContext["via"]): boolean {
+    if (!entry) return true;
+    const { locked, selectable } = APPLICATION_STATES;
+    const domain = entry.privileges.has("securityDomain");
+    const { cardState } = this.registry;
+    if (cardState === CARD_STATES.cardLocked && !entry.privileges.has("finalApplication")) return false;
+    if ((entry.lifeCycle & locked) !== 0 || entry.lifeCycle < selectable) return false;
+    return via === "wired" || domain || entry.activation === ACTIVATION.activated;
+  }
+
+  get terminated(): boolean {
+    return this.registry.cardState === CARD_STATES.terminated;
+  }
+
+  /** The issuer's domain: selected when nothing is, and by a name of no bytes. */
+  get issuer(): Instance {
+    return this.instances[0]!;
+  }
+
+  /** What a domain is given; other applications get nothing. */
+  managerFor(
+    instance: Instance,
+    contextFor: (instance: Instance, secured: boolean) => AppletContext,
+  ): CardManager | undefined {
+    const { entry } = instance;
+    if (!entry?.privileges.has("securityDomain")) return undefined;
+    const { registry } = this;
+    return {
+      registry,
+      own: entry,
+      settings: this.#settings,
+      freeMemory: this.#store.free,
+      storageOf: (domain): AppletStorage => new InstanceStorage(this.#store, domain.number),
+      install: (wanted, parameters) => this.#install(wanted, parameters, contextFor),
+      forward: (to, state, command) => {
+        const target = this.#instance(to);
+        return target.applet.process(contextFor(target, true), state ?? target.applet.initial, command);
+      },
+    };
+  }
+
+  #install(
+    wanted: Omit<ApplicationEntry, "number" | "applet">,
+    parameters: Uint8Array,
+    contextFor: (instance: Instance, secured: boolean) => AppletContext,
+  ): number {
+    const file = this.registry.loadFile(wanted.loadFile);
+    const applet = file?.modules.find(({ aid }) => Buffer.compare(aid, wanted.module) === 0)?.applet;
+    if (applet === undefined || !this.#modules.has(applet)) return SW.dataNotFound;
+    if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.conditionsOfUse;
+    const entry: ApplicationEntry = { ...wanted, number: this.registry.freeNumber(), applet };
+    const instance = this.#instance(entry);
+    // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
+    const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
+    if (sw === SW.ok) this.registry.putApplication(entry);
+    else this.registry.clear();
+    return sw;
+  }
+
+  #instance(entry: ApplicationEntry): Instance {
+    const applet = this.#modules.get(entry.applet);
+    if (!applet)
+      throw emulatorError(
+        "unknown-module",
+        `there is no applet module '${entry.applet}'; known: ${[...this.#modules.keys()].join(", ")}`,
+        { module: entry.applet },
+      );
+    return { number: entry.number, aid: entry.aid, applet, entry };
+  }
+}

@@ -1,0 +1,209 @@
+import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
+import { privilegeBytes, privilegesOf, type Privilege } from "../../../src/protocols/gp/registry.js";
+import { ascii, equalBytes, NO_BYTES, u32be } from "../../../src/util/bytes.js";
+import { emulatorError } from "../../errors.js";
+import type { ObjectStore } from "../store.js";
+
+/*
+ * The card's registry (GlobalPlatform Card Specification 2.3.1, 6.4) as objects of the store: one for each application and each load file, so that
+ * every change of one is whole or did not happen.
+ */
+
+/** An application instance, a security domain among them. Its number keeps its objects apart from others'. */
+export interface ApplicationEntry {
+  readonly number: number;
+  readonly aid: Uint8Array;
+  /** The built-in class that it runs. */
+  readonly applet: string;
+  readonly loadFile: Uint8Array;
+  readonly module: Uint8Array;
+  /** AID of the security domain that it belongs to; the issuer's belongs to itself. */
+  readonly domain: Uint8Array;
+  readonly privileges: ReadonlySet<Privilege>;
+  readonly lifeCycle: number;
+  /** Contactless activation state (Amendment C, table 3-8). */
+  readonly activation: number;
+  /** Bytes of memory that it may have; absent: no bound of its own. */
+  readonly quota?: number;
+}
+
+/** An executable load file and the modules in it, each a built-in class. */
+export interface LoadFileEntry {
+  readonly aid: Uint8Array;
+  readonly version: Uint8Array;
+  readonly domain: Uint8Array;
+  readonly modules: readonly { readonly aid: Uint8Array; readonly applet: string }[];
+}
+
+/** The operating system's own objects stand above every instance's: 7FFF nnnn. */
+const OS_AREA = 0x7fff_0000;
+const APPLICATIONS = OS_AREA + 0x0000;
+const LOAD_FILES = OS_AREA + 0x1000;
+const CARD = OS_AREA + 0xf000;
+const LAST_NUMBER = 0x0fff;
+
+const TAG = {
+  record: 0xe3,
+  aid: 0x4f,
+  lifeCycle: 0x9f70,
+  privileges: 0xc5,
+  loadFile: 0xc4,
+  version: 0xce,
+  module: 0x84,
+  domain: 0xcc,
+  applet: 0x9f50,
+  quota: 0xc8,
+  modules: 0xe4,
+} as const;
+
+const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
+  tlv(
+    TAG.record,
+    tlv(TAG.aid, entry.aid),
+    tlv(TAG.lifeCycle, Uint8Array.of(entry.lifeCycle, entry.activation)),
+    tlv(TAG.privileges, privilegeBytes(entry.privileges)),
+    tlv(TAG.loadFile, entry.loadFile),
+    tlv(TAG.module, entry.module),
+    tlv(TAG.domain, entry.domain),
+    tlv(TAG.applet, ascii(entry.applet)),
+    entry.quota === undefined ? NO_BYTES : tlv(TAG.quota, u32be(entry.quota)),
+  );
+
+const encodeLoadFile = (entry: LoadFileEntry): Uint8Array =>
+  tlv(
+    TAG.record,
+    tlv(TAG.aid, entry.aid),
+    tlv(TAG.version, entry.version),
+    tlv(TAG.domain, entry.domain),
+    ...entry.modules.map(({ aid, applet }) => tlv(TAG.modules, tlv(TAG.module, aid), tlv(TAG.applet, ascii(applet)))),
+  );
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+
+function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry {
+  const objects = parseTlv(bytes);
+  const value = (tag: number): Uint8Array => findTlv(objects, TAG.record, tag)?.value ?? NO_BYTES;
+  const [lifeCycle = 0, activation = 0] = value(TAG.lifeCycle);
+  const quota = findTlv(objects, TAG.record, TAG.quota)?.value;
+  return {
+    number,
+    aid: value(TAG.aid),
+    applet: text(value(TAG.applet)),
+    loadFile: value(TAG.loadFile),
+    module: value(TAG.module),
+    domain: value(TAG.domain),
+    privileges: privilegesOf(value(TAG.privileges)),
+    lifeCycle,
+    activation,
+    ...(quota && { quota: quota.reduce((sum, byte) => sum * 256 + byte, 0) }),
+  };
+}
+
+function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
+  const objects = parseTlv(bytes);
+  const value = (tag: number): Uint8Array => findTlv(objects, TAG.record, tag)?.value ?? NO_BYTES;
+  const modules = (objects[0]?.children ?? [])
+    .filter(({ tag }) => tag === TAG.modules)
+    .map((object) => ({
+      aid: findTlv([object], TAG.modules, TAG.module)?.value ?? NO_BYTES,
+      applet: text(findTlv([object], TAG.modules, TAG.applet)?.value ?? NO_BYTES),
+    }));
+  return { aid: value(TAG.aid), version: value(TAG.version), domain: value(TAG.domain), modules };
+}
+
+type Change = readonly [id: number, bytes: Uint8Array | undefined];
+
+/** What is installed, as last read from the store; gone and read again after a power cut. */
+export class CardRegistry {
+  readonly #store: ObjectStore;
+  readonly #applications = new Map<number, ApplicationEntry>();
+  readonly #loadFiles = new Map<number, LoadFileEntry>();
+  #cardState: number;
+  /** Counts changes, for those who keep what follows from the registry. */
+  changes = 0;
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+    for (const id of store.ids) {
+      if (id > APPLICATIONS && id <= APPLICATIONS + LAST_NUMBER)
+        this.#applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
+      else if (id >= LOAD_FILES && id < CARD) this.#loadFiles.set(id, decodeLoadFile(store.get(id)!));
+    }
+    this.#cardState = store.get(CARD)?.[0] ?? 0;
+    this.clear();
+  }
+
+  /** By number: the order in which they were installed, and in which a partial name finds them. */
+  get applications(): readonly ApplicationEntry[] {
+    return [...this.#applications.values()].toSorted((a, b) => a.number - b.number);
+  }
+
+  /** In the order in which they came, as far as places were not taken again. */
+  get loadFiles(): readonly LoadFileEntry[] {
+    return [...this.#loadFiles].toSorted(([a], [b]) => a - b).map(([, entry]) => entry);
+  }
+
+  /** Card life cycle, table 11-6; 0: not manufactured yet. */
+  get cardState(): number {
+    return this.#cardState;
+  }
+
+  set cardState(state: number) {
+    this.#store.put(CARD, Uint8Array.of(state));
+    this.#cardState = state;
+    this.changes++;
+  }
+
+  application(aid: Uint8Array): ApplicationEntry | undefined {
+    for (const entry of this.#applications.values()) if (equalBytes(entry.aid, aid)) return entry;
+    return undefined;
+  }
+
+  loadFile(aid: Uint8Array): LoadFileEntry | undefined {
+    for (const entry of this.#loadFiles.values()) if (equalBytes(entry.aid, aid)) return entry;
+    return undefined;
+  }
+
+  /** The lowest number that nobody has. @throws `emulator/store-full` */
+  freeNumber(): number {
+    for (let number = 1; number <= LAST_NUMBER; number++) if (!this.#applications.has(number)) return number;
+    throw emulatorError("store-full", `a card has at most ${LAST_NUMBER} applications; remove one first`, {});
+  }
+
+  /** Adds an application, or changes it. @throws `emulator/store-full`, and nothing is changed then */
+  putApplication(entry: ApplicationEntry): void {
+    this.#store.put(APPLICATIONS + entry.number, encodeApplication(entry));
+    this.#applications.set(entry.number, entry);
+    this.changes++;
+  }
+
+  /** Adds a load file. @throws `emulator/store-full` */
+  putLoadFile(entry: LoadFileEntry): void {
+    let id = LOAD_FILES;
+    for (; this.#loadFiles.has(id); id++) if (equalBytes(this.#loadFiles.get(id)!.aid, entry.aid)) break;
+    this.#store.put(id, encodeLoadFile(entry));
+    this.#loadFiles.set(id, entry);
+    this.changes++;
+  }
+
+  /** All of them at once, their registry entries first: after a cut they are there whole or not at all. */
+  remove(applications: readonly ApplicationEntry[], loadFile?: LoadFileEntry): void {
+    const file = [...this.#loadFiles].find(([, entry]) => entry === loadFile)?.[0];
+    const changes: Change[] = applications.map(({ number }) => [APPLICATIONS + number, undefined]);
+    if (file !== undefined) changes.push([file, undefined]);
+    this.#store.putAll(changes);
+    for (const { number } of applications) this.#applications.delete(number);
+    if (file !== undefined) this.#loadFiles.delete(file);
+    this.changes++;
+    this.clear();
+  }
+
+  /** Removes objects that no application owns: a deletion ends here, at once or after a power cut, and so does an installation that failed. */
+  clear(): void {
+    if (this.#cardState === 0) return; // before it is manufactured, a card has instances without a registry
+    for (const id of this.#store.ids) {
+      const owner = Math.floor(id / 0x10000);
+      if (owner !== OS_AREA / 0x10000 && !this.#applications.has(owner)) this.#store.remove(id);
+    }
+  }
+}
