@@ -91,7 +91,13 @@ class Comparing {
   }
 
   #onlyIn(says: string, inA: boolean, inB: boolean): void {
-    if (inA !== inB) this.#notes.push(`${says} in ${inA ? this.#sides.a : this.#sides.b}`);
+    if (inA !== inB) this.#note(says, inA ? this.#sides.a : this.#sides.b);
+  }
+
+  /** Once, however many taps it is true of. */
+  #note(says: string, side: string): void {
+    const note = `${says} in ${side}`;
+    if (!this.#notes.includes(note)) this.#notes.push(note);
   }
 
   result(): Comparison {
@@ -144,8 +150,14 @@ class Comparing {
   #comparable = ({ kind }: Step): boolean => kind === "command" || (kind === "frames" ? this.#frames : this.#decisions);
 
   #taps(a: TapAccount, b: TapAccount): void {
-    const left = a.steps.filter(this.#comparable);
-    const right = b.steps.filter(this.#comparable);
+    let left = a.steps.filter(this.#comparable);
+    let right = b.steps.filter(this.#comparable);
+    const unasked = [hadNoIssuer(left), hadNoIssuer(right)] as const;
+    if (unasked[0] !== unasked[1]) {
+      this.#note("issuer: only asked", unasked[1] ? this.#sides.a : this.#sides.b);
+      left = left.flatMap(beforeIssuer);
+      right = right.flatMap(beforeIssuer);
+    }
     const { pairs, exact } = align(
       left.map(({ name }) => name),
       right.map(({ name }) => name),
@@ -327,6 +339,23 @@ function rejoin(
 
 const GENERATE_AC = "GENERATE AC";
 const isGenerateAc = ({ kind, name }: Step): boolean => kind === "command" && name.startsWith(GENERATE_AC);
+
+const OUTCOME = "terminal.outcome";
+/** How a payment ends where the terminal has nobody to ask: a card on a reader. */
+const NOBODY_ASKED: ReadonlySet<string | undefined> = new Set(["online-request", "offline-agreed"]);
+
+const hadNoIssuer = (steps: readonly Step[]): boolean =>
+  steps.some(
+    ({ name, facts }) =>
+      name === OUTCOME && facts().some(({ path, value }) => path === "outcome" && NOBODY_ASKED.has(value)),
+  );
+
+/** A step as far as it has nothing to do with what an issuer says. */
+function beforeIssuer(step: Step): Step[] {
+  if (step.kind === "decision" && step.name.startsWith("issuer.")) return [];
+  if (step.name !== OUTCOME) return [step];
+  return [{ ...step, facts: () => step.facts().filter(({ path }) => path === "kernel") }];
+}
 
 /** Of the same kind, where there is one: commands after commands, decisions after decisions. */
 const comesAfter = (steps: readonly Step[], index: number): string => {

@@ -90,7 +90,11 @@ describe("beside a stand-in for the driver", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.map(({ event }) => event)).toEqual(["ready", "apdu", "apdu", "removed", "stopped"]);
     expect(events[0]).toMatchObject({ reader: "Virtual PCD 00 00", atr: ATR, profile: "band-s1", seed: "7" });
-    expect(events[1]).toEqual({ event: "apdu", command: "00A4040000", response: "6F108408A000000151000000A5049F6501FF9000" });
+    expect(events[1]).toEqual({
+      event: "apdu",
+      command: "00A4040000",
+      response: "6F108408A000000151000000A5049F6501FF9000",
+    });
     expect(events[2]).toEqual({ event: "apdu", command: "FF82000006CCCCCCCCCCCC", response: "6A81" }); // a key
     await driver.close();
   });

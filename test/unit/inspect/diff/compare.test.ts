@@ -245,6 +245,26 @@ describe("decisions", () => {
     expect(says(one, without)).toEqual(["c2.taa: only in a (An action code asks to go online.)"]);
   });
 
+  test("of an issuer are not compared with a card on a reader, for which there is none to ask", () => {
+    const asked = account([
+      ...exchanges(TAP),
+      rule("issuer", "issuer.expiry", "The token is within its validity."),
+      rule("terminal", "terminal.outcome", "Approved.", { outcome: "approved", kernel: "online-request" }),
+    ]);
+    const onReader = (kernel: string): Account =>
+      account([
+        ...exchanges(TAP),
+        rule("terminal", "terminal.outcome", "Nobody was asked.", { outcome: "online-request", kernel }),
+      ]);
+    expect(compareAccounts(asked, onReader("online-request"))).toMatchObject({
+      same: true,
+      notes: ["issuer: only asked in a"],
+    });
+    expect(says(asked, onReader("declined"))).toEqual([
+      "terminal.outcome: kernel is online-request in a, declined in b",
+    ]);
+  });
+
   test("are not compared with a trace that has none", () => {
     expect(compareAccounts(one, base)).toMatchObject({ same: true, notes: ["decisions: only recorded in a"] });
   });
