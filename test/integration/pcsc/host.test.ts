@@ -3,7 +3,10 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openBench } from "../../../src/bench/bench.js";
 import type { ReaderEvent } from "../../../src/bench/pcsc.js";
+import { compareAccounts } from "../../../src/inspect/diff/compare.js";
+import { accountOf } from "../../../src/inspect/diff/read-account.js";
 import { contactlessExchanges } from "../../../src/inspect/exchanges.js";
+import { traceHeader } from "../../../src/trace/header.js";
 import { memoryTrace } from "../../../src/trace/memory.js";
 import { nativePcsc } from "../../../src/transport/pcsc/native-driver.js";
 import { encodeCommand } from "../../../src/protocols/iso7816/apdu.js";
@@ -81,6 +84,14 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("a band on pcscd's virtu
     const rules = (records: typeof trace.records) =>
       records.flatMap((record) => ("rule" in record && !/^(issuer|wallet)/.test(record.layer) ? [record.rule] : []));
     expect(rules(on.trace.records)).toEqual(rules(trace.records));
+    const identity = { seed: SEED, profile: "", configuration: "" };
+    const observed = { times: "measured", frames: false } as const;
+    const compared = compareAccounts(
+      accountOf({ header: traceHeader(identity, false), records: trace.records }),
+      accountOf({ header: traceHeader({ ...identity, observed }, false), records: on.trace.records }),
+    );
+    expect(compared.differences.map((difference) => difference.says)).toEqual([]);
+    expect(compared.notes).toContain("issuer: only asked in a");
   });
 
   test("what cannot be seen is not told: no frames, no computing, no issuer", async () => {
