@@ -36,7 +36,7 @@ const HEX_RUN = /(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}[ :]?){4,}(?![0-9A-Za-z])/g;
 const BASE64_RUN = /[A-Za-z0-9+/_-]{8,}/g;
 
 /** What is left when a block is taken out of its frame: header bytes in front, Le, status word or CRC behind. */
-const FRONT = [0, 1, 2, 5, 6] as const;
+const FRONT = [0, 1, 2, 5, 6, 7] as const;
 const BEHIND = [0, 1, 2, 4] as const;
 /** Every row, or every other: commands and answers take turns. */
 const STRIDES = [
