@@ -32,6 +32,9 @@ const SENSITIVE: ReadonlyMap<number, Shape> = new Map([
   [0x9f6b, "packed"],
 ]);
 
+/** Whether masking takes something out of the value of this tag. */
+export const isSensitive = (tag: number): boolean => SENSITIVE.has(tag);
+
 const MIN_PAN = 12;
 const MAX_PAN = 19;
 

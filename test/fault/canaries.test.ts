@@ -133,7 +133,9 @@ test("there is something to be found", () => {
   // All but the issuer's own account numbers and keys are in what was recorded.
   const found = leaks(raw, all).map((leak) => leak.split(":")[0]!);
   expect(found.filter((name) => name.startsWith("PAN"))).toHaveLength(spied.pans.size / 2);
-  expect(found).toEqual(expect.arrayContaining(keys.map(({ name }) => name).filter((name) => !name.startsWith("issuer"))));
+  expect(found).toEqual(
+    expect.arrayContaining(keys.map(({ name }) => name).filter((name) => !name.startsWith("issuer"))),
+  );
 });
 
 const NAMES = [...Object.keys(TAPS), "repeat", "repeat-json", "demo", "demo-json"];
@@ -156,12 +158,15 @@ describe("a tap", () => {
     },
   );
 
-  test.each(["jsonl", "html", "csv"])("shows test data where it is told to, to nobody else, and no keys: %s", async (kind) => {
-    const file = await readFile(at(`shown.${kind}`));
-    expect(leaks(file, pans)).toHaveLength(1);
-    expect(leaks(file, keys)).toEqual([]);
-    expect((await stat(at(`shown.${kind}`))).mode & 0o777).toBe(0o600);
-  });
+  test.each(["jsonl", "html", "csv"])(
+    "shows test data where it is told to, to nobody else, and no keys: %s",
+    async (kind) => {
+      const file = await readFile(at(`shown.${kind}`));
+      expect(leaks(file, pans)).toHaveLength(1);
+      expect(leaks(file, keys)).toEqual([]);
+      expect((await stat(at(`shown.${kind}`))).mode & 0o777).toBe(0o600);
+    },
+  );
 });
 
 /** Of a masked trace. */
@@ -218,7 +223,12 @@ describe("from a trace that shows test data", () => {
     for (const source of [capture, at("shown.jsonl")]) {
       const text = await ran(["trace", "import", source, "--to", at("imported.jsonl")]);
       expect(leaks(text + (await readFile(at("imported.jsonl"), "utf8")), all)).toEqual([]);
-      expect(leaks(await ran(["trace", "show", "--frames", "--json", source === capture ? capture : at("imported.jsonl")]), all)).toEqual([]);
+      expect(
+        leaks(
+          await ran(["trace", "show", "--frames", "--json", source === capture ? capture : at("imported.jsonl")]),
+          all,
+        ),
+      ).toEqual([]);
     }
   });
 });

@@ -35,7 +35,10 @@ const tlv = (tag: string, value: string): string => tag + (value.length > 254 ? 
 const padded = (digits: string): string => digits + "F".repeat(digits.length % 2);
 const ascii = (text: string): string => Buffer.from(text).toString("hex").toUpperCase();
 const command = (head: string, data: string): string => head + size(data) + data;
-const SELECT: LoggedExchange = ["00A4040007A000000004101000", "6F1C8407A0000000041010A511500F505043204D434420303420207632309000"];
+const SELECT: LoggedExchange = [
+  "00A4040007A000000004101000",
+  "6F1C8407A0000000041010A511500F505043204D434420303420207632309000",
+];
 const READ = "00B2011400";
 
 /** What a log says of one account number; each of them alone. */
@@ -43,7 +46,9 @@ const ACCOUNTS: Readonly<Record<string, (pan: string) => readonly LoggedExchange
   "PAN in a record": (pan) => [[READ, `${tlv("70", tlv("5A", padded(pan)) + tlv("5F24", "301231"))}9000`]],
   "track 2 in a record": (pan) => [[READ, `${tlv("70", tlv("57", padded(`${pan}D30122010123456`)))}9000`]],
   "track 1 in a record": (pan) => [[READ, `${tlv("70", tlv("56", ascii(`B${pan}^A/B^3012201000`)))}9000`]],
-  "9F6B in an answer to GPO": (pan) => [["80A8000002830000", `${tlv("77", tlv("82", "1980") + tlv("9F6B", padded(`${pan}D30122010000`)))}9000`]],
+  "9F6B in an answer to GPO": (pan) => [
+    ["80A8000002830000", `${tlv("77", tlv("82", "1980") + tlv("9F6B", padded(`${pan}D30122010000`)))}9000`],
+  ],
   "GET RESPONSE that cuts it": (pan) => {
     const record = tlv("70", tlv("5A", padded(pan)));
     return [
@@ -51,7 +56,9 @@ const ACCOUNTS: Readonly<Record<string, (pan: string) => readonly LoggedExchange
       [`00C00000${size(record.slice(14))}`, `${record.slice(14)}9000`],
     ];
   },
-  "STORE DATA": (pan) => [[command("80E28800", `0101${size(tlv("70", tlv("5A", padded(pan))))}${tlv("70", tlv("5A", padded(pan)))}`), "9000"]],
+  "STORE DATA": (pan) => [
+    [command("80E28800", `0101${size(tlv("70", tlv("5A", padded(pan))))}${tlv("70", tlv("5A", padded(pan)))}`), "9000"],
+  ],
   "STORE DATA that is cut": (pan) => {
     const dgi = `0101${size(tlv("70", tlv("57", padded(`${pan}D3012201`))))}${tlv("70", tlv("57", padded(`${pan}D3012201`)))}`;
     return [
@@ -82,14 +89,22 @@ const ACCOUNTS: Readonly<Record<string, (pan: string) => readonly LoggedExchange
     [READ, `${tlv("70", tlv("5A", padded(pan)))}9000`],
     ["80CADF0100", `${tlv("DF01", ascii(`card ${pan}`))}9000`],
   ],
-  "DOL data": (pan) => [[READ, `${tlv("70", tlv("5A", padded(pan)))}9000`], [command("80AE8000", `00000000${padded(pan)}`), "6985"]],
+  "DOL data": (pan) => [
+    [READ, `${tlv("70", tlv("5A", padded(pan)))}9000`],
+    [command("80AE8000", `00000000${padded(pan)}`), "6985"],
+  ],
   "a record that is cut": (pan) => [[READ, `${tlv("70", tlv("5A", padded(pan))).slice(0, -2)}9000`]],
-  "no answer": (pan) => [[READ, `${tlv("70", tlv("5A", padded(pan)))}9000`], [command("80E28800", tlv("5A", padded(pan))), ""]],
+  "no answer": (pan) => [
+    [READ, `${tlv("70", tlv("5A", padded(pan)))}9000`],
+    [command("80E28800", tlv("5A", padded(pan))), ""],
+  ],
 };
 
 const KEYS: Readonly<Record<string, (key: string) => readonly LoggedExchange[]>> = {
   "PUT KEY": (key) => [[command("80D80081", `0188${size(key)}${key}03112233`), "9000"]],
-  "PUT KEY in a secure channel": (key) => [[command("84D80081", `0188${size(key)}${key}03112233A1B2C3D4E5F60718`), "9000"]],
+  "PUT KEY in a secure channel": (key) => [
+    [command("84D80081", `0188${size(key)}${key}03112233A1B2C3D4E5F60718`), "9000"],
+  ],
   "chained PUT KEY": (key) => [
     [command("90D80081", `0188${size(key)}${key}`.slice(0, 20)), "9000"],
     [command("80D80081", `0188${size(key)}${key}`.slice(20)), "9000"],
@@ -142,9 +157,17 @@ async function putThrough(file: string, name: string): Promise<Record<string, st
   await note("explain", ["trace", "explain", "--decisions", file]);
   await note("verify", ["trace", "verify", "--json", file]);
   await note("diff", ["trace", "diff", "--strict", file, trace]);
-  await note("golden", ["trace", "golden", "save", file, "--to", at(`${name}.golden`), "--force"], at(`${name}.golden`));
+  await note(
+    "golden",
+    ["trace", "golden", "save", file, "--to", at(`${name}.golden`), "--force"],
+    at(`${name}.golden`),
+  );
   for (const report of REPORTS)
-    await note(`convert --${report}`, ["trace", "convert", file, `--${report}`, at(`${name}.${report}`)], at(`${name}.${report}`));
+    await note(
+      `convert --${report}`,
+      ["trace", "convert", file, `--${report}`, at(`${name}.${report}`)],
+      at(`${name}.${report}`),
+    );
   return written;
 }
 
@@ -154,7 +177,9 @@ const found = (written: Record<string, string | Uint8Array>, canary: Canary): st
 describe.each(Object.keys(LOGS))("a log of %s", (format) => {
   const rows = rowsOf(format).filter((row) => format !== "recorded" || answered(row));
   test("is found to hold them, before it goes anywhere", () => {
-    const blind = rows.filter(({ exchanges, canary }) => leaks(LOGS[format]!([SELECT, ...exchanges]), [canary]).length === 0);
+    const blind = rows.filter(
+      ({ exchanges, canary }) => leaks(LOGS[format]!([SELECT, ...exchanges]), [canary]).length === 0,
+    );
     expect(blind.map(({ what }) => what)).toEqual([]);
   });
 

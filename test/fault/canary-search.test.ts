@@ -40,7 +40,10 @@ describe("a PAN is found", () => {
       [`packed in base64 at the other nibble, ${i} bytes in`, base64(before, `0${PAN}F`)],
       [`digits in base64, ${i} bytes in`, base64(before, ascii(PAN))],
     ]),
-    ["in two blocks of ISO/IEC 14443-4", `"bytes":"125A0854133396AABB"\n"bytes":"A26FC6"\n"bytes":"0302271126FFFF9000CCDD"`],
+    [
+      "in two blocks of ISO/IEC 14443-4",
+      `"bytes":"125A0854133396AABB"\n"bytes":"A26FC6"\n"bytes":"0302271126FFFF9000CCDD"`,
+    ],
     ["in two chained commands", `10E20000065A0854133396\n00E200010502271126FF`],
     ["in two answers, with commands between", `00B2011400\n5A08541333966104\n00C0000004\n022711269000`],
     ["in a page, each byte in a cell", [...PAN.matchAll(/../g)].map(([byte]) => `<td>${byte}</td>`).join("")],

@@ -12,7 +12,11 @@ const byte = (value: number): string => value.toString(16).padStart(2, "0");
 const framed = (hex: string): string => Buffer.from(crcFrame(Buffer.from(hex, "hex")).bytes).toString("hex");
 
 /** Blocks of ISO/IEC 14443-4 of so many bytes, acknowledged; who says it. */
-function blocks([command, response]: LoggedExchange, number: { of: number }, size = 14): (readonly ["pcd" | "picc", string])[] {
+function blocks(
+  [command, response]: LoggedExchange,
+  number: { of: number },
+  size = 14,
+): (readonly ["pcd" | "picc", string])[] {
   const out: (readonly ["pcd" | "picc", string])[] = [];
   for (const [from, hex] of [
     ["pcd", command],
@@ -77,7 +81,8 @@ export const LOGS: Readonly<Record<string, (exchanges: readonly LoggedExchange[]
   pcapng: (exchanges) => {
     const number = { of: 0 };
     const frames = exchanges.flatMap((exchange) => blocks(exchange, number));
-    const head = "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000" + "0100000014000000080100000000000014000000";
+    const head =
+      "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000" + "0100000014000000080100000000000014000000";
     return new Uint8Array(
       Buffer.from(head + frames.map(([from, hex], i) => packet(from, i * 1000, hex)).join(""), "hex"),
     );

@@ -64,7 +64,7 @@ function joined(rows: readonly string[]): string[] {
 function packets(bytes: Uint8Array): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found: string[] = [];
-  for (let at = 0; at + 12 <= bytes.length; ) {
+  for (let at = 0; at + 12 <= bytes.length;) {
     const length = view.getUint32(at + 4, true);
     if (length < 12 || at + length > bytes.length) break;
     if (view.getUint32(at, true) === 6) {
@@ -99,7 +99,10 @@ function readings(bytes: Uint8Array): string[] {
     }
   return [
     text.toUpperCase(),
-    plain.replaceAll("*", "x").replace(/[^0-9A-Za-z]/g, "").toUpperCase(),
+    plain
+      .replaceAll("*", "x")
+      .replace(/[^0-9A-Za-z]/g, "")
+      .toUpperCase(),
     // Hex of text is full of 3X and 4X, and finds numbers that are none.
     ...(PRINTABLE.test(text) ? [] : [Buffer.from(bytes).toString("hex").toUpperCase()]),
     ...decoded,
