@@ -1,5 +1,6 @@
 import { concat } from "../util/bytes.js";
-import type { TraceRecord } from "../util/tracer.js";
+import type { TraceHeader } from "../trace/header.js";
+import type { ApduRecord, TraceRecord } from "../util/tracer.js";
 
 /** A command and its answer, as bytes. What recorded taps and traces have in common. */
 export interface Exchange {
@@ -7,14 +8,33 @@ export interface Exchange {
   readonly response: Uint8Array;
 }
 
-/** The exchanges of the contactless interface, in order. */
-export function contactlessExchanges(records: Iterable<TraceRecord>): Exchange[] {
+/**
+ * The interface on which a trace has its taps: the contactless one, and the wired one for logs of other tools in which all exchanges are on it. In traces of
+ * ours, wired exchanges put cards into devices.
+ */
+export function tappedInterface({ source }: TraceHeader, records: Iterable<TraceRecord>): ApduRecord["via"] {
+  if (source === undefined) return "contactless";
+  let via: ApduRecord["via"] = "contactless";
+  for (const record of records) {
+    if (record.layer !== "apdu") continue;
+    if (record.via === "contactless") return "contactless";
+    via = "wired";
+  }
+  return via;
+}
+
+/** The exchanges of one interface, in order. */
+export function exchangesOver(via: ApduRecord["via"], records: Iterable<TraceRecord>): Exchange[] {
   const found: Exchange[] = [];
   for (const record of records)
-    if (record.layer === "apdu" && record.via === "contactless")
+    if (record.layer === "apdu" && record.via === via)
       found.push({ command: record.command, response: record.response });
   return found;
 }
+
+/** Those of the contactless one. */
+export const contactlessExchanges = (records: Iterable<TraceRecord>): Exchange[] =>
+  exchangesOver("contactless", records);
 
 const GET_RESPONSE = 0xc0;
 

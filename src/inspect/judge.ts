@@ -45,7 +45,7 @@ export function judgeTap(input: JudgeInput): Verdict {
   const { header, expected = "approved" } = input;
   const records = lastTap(input.records);
   const exchanges = contactlessExchanges(records);
-  const transaction = exchanges.length > 0 ? rebuildTransaction(exchanges) : undefined;
+  const transaction = exchanges.length > 0 ? rebuildTransaction(exchanges, header.masked) : undefined;
   const times = waterfall(records);
   const told = records.filter(isRule);
   const begin = factsOf(told, "terminal.begin");

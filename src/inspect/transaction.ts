@@ -12,6 +12,7 @@ import {
 import { SW, swHex } from "../protocols/iso7816/status.js";
 import { ascii, equalBytes, hex, NO_BYTES } from "../util/bytes.js";
 import { isTapbenchError } from "../util/errors.js";
+import { isSensitive } from "../trace/sensitive.js";
 import { implausible } from "./plausible.js";
 import { scopeOfAid } from "./scope.js";
 import { wholeExchanges, type Exchange } from "./exchanges.js";
@@ -71,7 +72,10 @@ class Rebuilding {
   /** Whose meaning the application's tags have. */
   readonly scope: string | undefined;
 
-  constructor(readonly aid: Uint8Array) {
+  constructor(
+    readonly aid: Uint8Array,
+    readonly masked: boolean,
+  ) {
     this.scope = scopeOfAid(aid);
   }
 
@@ -86,7 +90,8 @@ class Rebuilding {
       if (this.card.has(tag) && !equalBytes(this.card.get(tag)!, value))
         this.doubts.push(`${tagHex(tag)} came twice with different values`);
       else this.card.set(tag, value);
-      const odd = implausible(tag, value, this.scope);
+      // Masked digits are none, and nothing follows from that.
+      const odd = this.masked && isSensitive(tag) ? undefined : implausible(tag, value, this.scope);
       if (odd !== undefined) this.doubts.push(odd);
     }
     return objects;
@@ -101,8 +106,8 @@ class Rebuilding {
   }
 }
 
-/** The last transaction in the exchanges that got as far as GET PROCESSING OPTIONS; undefined when there is none. */
-export function rebuildTransaction(exchanges: Iterable<Exchange>): Transaction | undefined {
+/** The last transaction in the exchanges that got as far as GET PROCESSING OPTIONS; undefined when there is none. `masked`: account data were taken out. */
+export function rebuildTransaction(exchanges: Iterable<Exchange>, masked = false): Transaction | undefined {
   let current: Rebuilding | undefined;
   let last: Rebuilding | undefined;
   let pending: string[] = []; // said before an application was selected
@@ -112,7 +117,7 @@ export function rebuildTransaction(exchanges: Iterable<Exchange>): Transaction |
     const response = attempt(() => decodeResponse(exchange.response));
     if (!command || !response) (current?.doubts ?? pending).push("an exchange is no APDU pair");
     else if (command.ins === INS.select) {
-      const selected = select(command, response);
+      const selected = select(command, response, masked);
       if (current && !current.sawGpo) pending.push(...current.doubts); // selected, and left again
       if (selected instanceof Rebuilding) {
         current = selected;
@@ -138,6 +143,7 @@ export function rebuildTransaction(exchanges: Iterable<Exchange>): Transaction |
 function select(
   command: CommandApdu,
   { data, sw }: ResponseApdu,
+  masked: boolean,
 ): Rebuilding | { doubts: readonly string[]; listed?: readonly string[] } {
   const name = command.data ?? NO_BYTES;
   if (sw !== SW.ok && data.length === 0) return { doubts: [] }; // a candidate that the card does not have
@@ -157,7 +163,7 @@ function select(
     }
     return { doubts, listed: entries.filter(({ tag }) => tag === 0x4f).map(({ value }) => hex(value)) };
   }
-  const next = new Rebuilding(name);
+  const next = new Rebuilding(name, masked);
   next.doubts.push(...doubts);
   const outside = objects?.flatMap((object) => object.children ?? []).find(({ tag }) => tag !== 0x84 && tag !== 0xa5);
   const inside = findTlv(objects ?? [], 0x6f, 0xa5)?.children?.find(({ tag }) => !FCI_OBJECTS.has(tag));
@@ -261,7 +267,7 @@ function finish(current: Rebuilding): Transaction {
 
   const track = card.get(0x57) && parseTrack2(card.get(0x57)!);
   const pan = card.get(0x5a) && hex(card.get(0x5a)!).replace(/F+$/, "");
-  if (card.has(0x57) && !track) doubts.push("track 2 data (57) cannot be decoded");
+  if (card.has(0x57) && !track && !current.masked) doubts.push("track 2 data (57) cannot be decoded");
   if (track && pan !== undefined && track.pan !== pan) doubts.push("the PAN in 57 is not the one in 5A");
   const expiry = card.get(0x5f24);
   if (track && expiry && !hex(expiry).startsWith(track.expiry)) doubts.push("the expiry in 57 is not the one in 5F24");

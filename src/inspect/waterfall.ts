@@ -149,11 +149,11 @@ class Rows {
   }
 }
 
-/** Everything between field on and the end of the tap on the contactless interface, a row an exchange. */
-export function waterfall(records: Iterable<TraceRecord>): Waterfall {
+/** Everything between field on and the end of the tap on the contactless interface, or of the exchanges on the other one; a row an exchange. */
+export function waterfall(records: Iterable<TraceRecord>, via: ApduRecord["via"] = "contactless"): Waterfall {
   const shown: TraceRecord[] = [];
   for (const record of records)
-    if (record.layer === "apdu" ? record.via === "contactless" : record.layer !== "wallet" && record.layer !== "issuer")
+    if (record.layer === "apdu" ? record.via === via : record.layer !== "wallet" && record.layer !== "issuer")
       shown.push(record);
   const timed = shown.filter((record) => record.layer === "frame" || record.layer === "apdu");
   const apdus = timed.filter(({ layer }) => layer === "apdu").length;

@@ -1,5 +1,5 @@
 import type { ApduRecord } from "../util/tracer.js";
-import { blank, maskTlv, pansInTlv, sweep, type KnownPans } from "./sensitive.js";
+import { blank, maskObject, maskTlv, pansInObject, pansInTlv, sweep, type KnownPans } from "./sensitive.js";
 
 /*
  * Masks the bytes of APDUs. Long data is spread over several of them: chained commands, STORE DATA blocks, GET RESPONSE. What belongs
@@ -13,19 +13,25 @@ export interface MaskedApdu {
 }
 
 const INS = {
-  verify: 0x20,
-  changePin: 0x24,
   select: 0xa4,
   getProcessingOptions: 0xa8,
   generateAc: 0xae,
   readRecord: 0xb2,
   getResponse: 0xc0,
   getData: 0xca,
-  putKey: 0xd8,
   storeData: 0xe2,
   internalAuthenticate: 0x88,
   cryptographicChecksum: 0x2a,
 } as const;
+
+/** PINs and keys: VERIFY and the commands about reference data (ISO/IEC 7816-4 11.5), PUT KEY. */
+const SECRET: ReadonlySet<number> = new Set([0x20, 0x21, 0x24, 0x26, 0x28, 0x2c, 0xd8]);
+/** PUT DATA, whose P1-P2 is the tag (ISO/IEC 7816-4 11.4). */
+const PUT_DATA = 0xda;
+/** What else puts data into a card: WRITE and UPDATE BINARY, WRITE and UPDATE RECORD, PUT DATA of a template (ISO/IEC 7816-4 11.2 to 11.4). */
+const WRITES: ReadonlySet<number> = new Set([0xd0, 0xd1, 0xd2, 0xd6, 0xd7, PUT_DATA, 0xdb, 0xdc, 0xdd]);
+/** Shorter data hold neither a key nor an account number: counters and limits, as scripts put them. */
+const SHORT = 6;
 
 const MAC_LENGTH = 8;
 /** More data wait for GET RESPONSE. ISO/IEC 7816-4 5.1.3. */
@@ -90,6 +96,8 @@ function together(pieces: readonly Piece[], work: (data: Uint8Array) => void): v
 interface CommandRun {
   readonly ins: number;
   readonly tlvSaid: boolean;
+  /** P1-P2 of the first command. */
+  readonly p1p2: number;
   readonly pieces: Piece[];
 }
 
@@ -117,7 +125,8 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
     const [from, to] = dataRange(command);
     const cla = command[0] ?? 0;
     if (!open || open.ins !== ins(command)) {
-      open = { ins: ins(command), tlvSaid: ((command[2] ?? 0) & 0x18) === 0x10, pieces: [] };
+      const [p1, p2] = [command[2] ?? 0, command[3] ?? 0];
+      open = { ins: ins(command), tlvSaid: (p1 & 0x18) === 0x10, p1p2: p1 * 256 + p2, pieces: [] };
       commands.push(open);
     }
     const secured = (cla & 0x0c) !== 0 && to - from >= MAC_LENGTH; // a MAC stands behind the data of each block
@@ -181,9 +190,23 @@ function maskStoreData(run: CommandRun, data: Uint8Array, keepAccount: boolean):
   else if (!keepAccount) maskTlv(data);
 }
 
+/** Tag of PUT DATA: a tag of one byte has P1 00. */
+const tagPut = ({ ins: instruction, p1p2 }: CommandRun): number | undefined =>
+  instruction === PUT_DATA ? p1p2 : undefined;
+
+/** Command data that go into a card: one object, BER-TLV, or nothing that is known, which is blanked whole unless it is short. */
+function maskWrite(run: CommandRun, data: Uint8Array, keepAccount: boolean): void {
+  const tag = tagPut(run);
+  if (tag !== undefined && holdsKeys(tag)) blank(data);
+  else if (tag !== undefined && maskObject(tag, keepAccount ? Uint8Array.from(data) : data)) return;
+  else if (!isTlv(data)) blank(data, data.length < SHORT ? data.length : 0);
+  else if (!keepAccount) maskTlv(data);
+}
+
 function maskCommand(run: CommandRun, data: Uint8Array, keepAccount: boolean): void {
   if (run.ins === INS.storeData) maskStoreData(run, data, keepAccount);
-  else if (run.ins === INS.putKey || run.ins === INS.verify || run.ins === INS.changePin) blank(data);
+  else if (SECRET.has(run.ins)) blank(data);
+  else if (WRITES.has(run.ins)) maskWrite(run, data, keepAccount);
 }
 
 /**
@@ -209,15 +232,18 @@ export function maskApdus(records: readonly ApduRecord[], pans: KnownPans, keepA
   return copies;
 }
 
-/** Every PAN that the exchanges hold: in answers, and in the data that personalises a card. */
+/** Every PAN that the exchanges hold: in answers, and in the data that go into a card. */
 export function pansInApdus(records: readonly ApduRecord[]): Set<string> {
   const found = new Set<string>();
   const { commands, responses } = runs(records);
   for (const run of responses) together(run.pieces, (data) => pansInTlv(data, found));
   for (const run of commands) {
-    if (run.ins !== INS.storeData) continue;
+    if (run.ins !== INS.storeData && !WRITES.has(run.ins)) continue;
     together(run.pieces, (data) => {
-      for (const { from, to } of dgis(data) ?? [{ from: 0, to: data.length }]) pansInTlv(data, found, from, to);
+      const tag = tagPut(run);
+      if (tag !== undefined) pansInObject(tag, data, found);
+      const groups = run.ins === INS.storeData ? dgis(data) : undefined;
+      for (const { from, to } of groups ?? [{ from: 0, to: data.length }]) pansInTlv(data, found, from, to);
     });
   }
   return found;

@@ -64,6 +64,22 @@ function place(cursor: Cursor, { number }: IBlock, info: Uint8Array): number | u
 /** Commands that a terminal sends, without account data: SELECT, GPO, READ RECORD, GENERATE AC and their like. */
 const HARMLESS: ReadonlySet<number> = new Set([0xa4, 0xa8, 0xb2, 0xae, 0xca, 0xc0, 0x88, 0x84, 0xea, 0x2a]);
 
+/** Commands that may carry keys, PINs or account data, but not in their header: VERIFY, PUT KEY, STORE DATA and their like. */
+const NAMED: ReadonlySet<number> = new Set([
+  0x20, 0x24, 0x2c, 0x50, 0x70, 0x82, 0xd6, 0xd8, 0xda, 0xdb, 0xdc, 0xe2, 0xe6, 0xe8,
+]);
+const HEADER = 4;
+
+/** CLA of interindustry and of payment commands: chained or not, with secure messaging or not (ISO/IEC 7816-4 5.4.1). */
+const isClass = (cla: number): boolean => (cla & 0x60) === 0;
+
+/** Header alone, Le, data, data and Le: what can follow a header in one piece (ISO/IEC 7816-4 5.1). */
+function isWhole(apdu: Uint8Array): boolean {
+  if (apdu.length <= HEADER + 1) return apdu.length >= HEADER;
+  const data = HEADER + 1 + apdu[HEADER]!;
+  return apdu.length === data || apdu.length === data + 1;
+}
+
 /** Masks the frames of one link, exchange by exchange. */
 export interface FrameMasker {
   /**
@@ -78,19 +94,54 @@ export interface FrameMasker {
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && matches(a, 0, b);
 
-const isHarmless = ({ from, bytes, fault }: FrameRecord): boolean => {
-  const block = from === "pcd" && fault !== "corrupted" ? iBlock(bytes) : undefined;
-  return block !== undefined && !block.chained && HARMLESS.has(bytes[block.from + 1] ?? -1);
-};
+/** A command in one block that a terminal may send to any card. Bytes that go on with a chain only look like one. */
+const isHarmless = (info: Uint8Array): boolean =>
+  isWhole(info) && isClass(info[0]!) && HARMLESS.has(info[1]!) && (info[0]! & 0x10) === 0;
+
+/** How much of a command's first block can stay: its header, where it is one. */
+const headerOf = (info: Uint8Array): number =>
+  info.length > HEADER && isClass(info[0]!) && (HARMLESS.has(info[1]!) || NAMED.has(info[1]!)) ? HEADER : 0;
+
+/** Tells blocks that begin a command from those that go on with one. Sent again, a block is what it was. */
+function beginnings(): (frame: FrameRecord) => boolean {
+  let last: { readonly block: IBlock; readonly bytes: Uint8Array; readonly begins: boolean } | undefined;
+  return ({ from, bytes, fault }) => {
+    if (from === "picc") return false;
+    const block = fault === "corrupted" ? undefined : iBlock(bytes);
+    if (!block) {
+      // After anything else but a request to repeat, who knows: only a whole command counts then.
+      if (!isControlBlock(bytes)) last = undefined;
+      return false;
+    }
+    if (last && sameBytes(last.bytes, bytes)) return last.begins;
+    const begins = last?.block.chained !== true;
+    last = { block, bytes, begins };
+    return begins;
+  };
+}
+
+/** A frame, and whether it begins a command. */
+interface Judged {
+  readonly frame: FrameRecord;
+  readonly begins: boolean;
+}
+
+/** A frame of the reader that carries neither keys nor PINs. */
+function isOpen({ bytes, fault }: FrameRecord, begins: boolean): boolean {
+  const block = iBlock(bytes);
+  if (!block) return true;
+  return fault !== "corrupted" && begins && !block.chained && isHarmless(bytes.subarray(block.from, block.to));
+}
 
 /**
  * `pans`: account numbers known from elsewhere in the trace. With `keepAccount` only frames that may carry keys or PINs are masked.
  */
 export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker {
   let phase: Phase = "blocks";
+  const isBeginning = beginnings();
 
   const mask = (
-    frame: FrameRecord,
+    { frame, begins }: Judged,
     cursors: Readonly<Record<FrameRecord["from"], Cursor>> | undefined,
   ): FrameRecord => {
     const step = activation(phase, frame);
@@ -109,11 +160,11 @@ export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker 
     const cursor = cursors?.[frame.from];
     const at = cursor && place(cursor, block, info);
     if (cursor && at !== undefined) bytes.set(cursor.masked.subarray(at, at + info.length), block.from);
-    else if (!cursors && isHarmless(frame)) {
+    else if (begins && !block.chained && isHarmless(info)) {
       const shown = Uint8Array.from(info);
       sweep(shown, pans);
       bytes.set(shown, block.from);
-    } else blank(bytes, block.from, block.to);
+    } else blank(bytes, block.from + (begins ? headerOf(info) : 0), block.to);
     if (sameBytes(bytes, frame.bytes)) return frame;
     blank(bytes, block.to);
     return { ...frame, bytes };
@@ -121,9 +172,10 @@ export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker 
 
   return {
     exchange(frames, apdu) {
+      const judged = frames.map((frame) => ({ frame, begins: isBeginning(frame) }));
       const open = apdu
         ? sameBytes(apdu.record.command, apdu.masked.command) && sameBytes(apdu.record.response, apdu.masked.response)
-        : frames.every((frame) => frame.from === "picc" || isHarmless(frame) || !iBlock(frame.bytes));
+        : judged.every(({ frame, begins }) => frame.from === "picc" || isOpen(frame, begins));
       if (keepAccount && open) {
         for (const frame of frames) phase = activation(phase, frame).next;
         return [...frames];
@@ -132,7 +184,7 @@ export function frameMasker(pans: KnownPans, keepAccount: boolean): FrameMasker 
         pcd: { bytes: apdu.record.command, masked: apdu.masked.command, at: 0 },
         picc: { bytes: apdu.record.response, masked: apdu.masked.response, at: 0 },
       };
-      return frames.map((frame) => mask(frame, cursors));
+      return judged.map((one) => mask(one, cursors));
     },
   };
 }

@@ -32,6 +32,9 @@ const SENSITIVE: ReadonlyMap<number, Shape> = new Map([
   [0x9f6b, "packed"],
 ]);
 
+/** Whether masking takes something out of the value of this tag. */
+export const isSensitive = (tag: number): boolean => SENSITIVE.has(tag);
+
 const MIN_PAN = 12;
 const MAX_PAN = 19;
 
@@ -112,6 +115,13 @@ export function maskTlv(bytes: Uint8Array, from = 0, to = bytes.length): number 
   return Math.min(understood, reached);
 }
 
+/** Masks the value of one object, in place; false where its tag holds no account data. */
+export function maskObject(tag: number, value: Uint8Array): boolean {
+  const shape = SENSITIVE.get(tag);
+  if (shape) maskValue(shape, value, false);
+  return shape !== undefined;
+}
+
 /** Puts the filler over a range, in place. */
 export const blank = (bytes: Uint8Array, from = 0, to = bytes.length): void => void bytes.fill(MASK_BYTE, from, to);
 
@@ -119,15 +129,17 @@ export const blank = (bytes: Uint8Array, from = 0, to = bytes.length): void => v
 export function pansInTlv(bytes: Uint8Array, found: Set<string>, from = 0, to = bytes.length): void {
   scanTlv(
     bytes,
-    ({ tag, valueStart, valueEnd }) => {
-      const shape = SENSITIVE.get(tag);
-      const value = bytes.subarray(valueStart, valueEnd);
-      if (shape === "packed") addPan(found, hex(value).slice(0, leadingDigits(value)));
-      else if (shape === "track1") addPan(found, /^.(\d*)\^/.exec(Buffer.from(value).toString("latin1"))?.[1] ?? "");
-    },
+    ({ tag, valueStart, valueEnd }) => pansInObject(tag, bytes.subarray(valueStart, valueEnd), found),
     from,
     to,
   );
+}
+
+/** The PAN in the value of one object, if any. */
+export function pansInObject(tag: number, value: Uint8Array, found: Set<string>): void {
+  const shape = SENSITIVE.get(tag);
+  if (shape === "packed") addPan(found, hex(value).slice(0, leadingDigits(value)));
+  else if (shape === "track1") addPan(found, /^.(\d*)\^/.exec(Buffer.from(value).toString("latin1"))?.[1] ?? "");
 }
 
 const addPan = (found: Set<string>, digits: string): void => {
@@ -196,12 +208,18 @@ export function sweep(bytes: Uint8Array, pans: KnownPans): void {
   sweepTrack2(bytes, nibbles);
 }
 
+/** Payment account references: 9F24, 29 letters and digits (EMV Payment Tokenisation). Some of them look like track 2 data, byte by byte. */
+const PAR = /9F241D((?:3[0-9]|4[1-9A-F]|5[0-9A]){29})/g;
+
 /** What `TRACK_2` finds, from the separators on: the expression would look at every run of digits many times. */
 function sweepTrack2(bytes: Uint8Array, nibbles: string): void {
+  const references = [...nibbles.matchAll(PAR)].filter(({ index }) => index % 2 === 0);
+  const inReference = (at: number): boolean =>
+    references.some(({ 0: { length }, index }) => at > index && at < index + length);
   for (let separator = nibbles.indexOf("D"); separator >= 0; separator = nibbles.indexOf("D", separator + 1)) {
     let digits = 0;
     while (digits < MAX_PAN && digitAt(nibbles, separator - digits - 1) >= 0) digits++;
-    if (digits < MIN_PAN) continue;
+    if (digits < MIN_PAN || inReference(separator)) continue;
     let end = separator + 1;
     while (digitAt(nibbles, end) >= 0) end++;
     if (end < separator + 5) continue;

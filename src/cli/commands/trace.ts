@@ -1,4 +1,4 @@
-import { contactlessExchanges } from "../../inspect/exchanges.js";
+import { exchangesOver, tappedInterface } from "../../inspect/exchanges.js";
 import { renderTraceHeader, renderTranscript, transcribe } from "../../inspect/transcript.js";
 import { LINKS, verifyExchanges, verifyTrace, type Verification } from "../../inspect/verify.js";
 import { renderWaterfall, waterfall, waterfallSvg } from "../../inspect/waterfall.js";
@@ -40,7 +40,7 @@ export async function showOpened(opened: OpenedTrace, options: ShowOptions, cont
   const records = presentable(opened, options.revealTestData === true);
   const timed = header.observed.times !== "none";
   const entries = transcribe(records, { frames: options.frames === true, times: timed });
-  const times = timed ? waterfall(records) : undefined;
+  const times = timed ? waterfall(records, tappedInterface(header, records)) : undefined;
   output.lines([...renderTraceHeader(header), "", ...renderTranscript(entries, output.paint)]);
   if (times) output.lines(["", ...renderWaterfall(times, { width: output.width, paint: output.paint })]);
   output.document({
@@ -77,7 +77,7 @@ export async function verifyFile(file: string, options: VerifyOptions, context: 
   let result: Verification =
     header.source === undefined
       ? verifyTrace(header, records, keys)
-      : verifyExchanges(contactlessExchanges(records), keys);
+      : verifyExchanges(exchangesOver(tappedInterface(header, records), records), keys);
   const about = note();
   if (about !== undefined) result = { ...result, notes: [about, ...result.notes] };
   output.document(result);

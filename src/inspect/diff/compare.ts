@@ -346,8 +346,8 @@ const NOBODY_ASKED: ReadonlySet<string | undefined> = new Set(["online-request",
 
 const hadNoIssuer = (steps: readonly Step[]): boolean =>
   steps.some(
-    ({ name, facts }) =>
-      name === OUTCOME && facts().some(({ path, value }) => path === "outcome" && NOBODY_ASKED.has(value)),
+    (step) =>
+      step.name === OUTCOME && step.facts().some(({ path, value }) => path === "outcome" && NOBODY_ASKED.has(value)),
   );
 
 /** A step as far as it has nothing to do with what an issuer says. */

@@ -1,6 +1,7 @@
+import { crcA, crcB } from "../../codec/crc.js";
 import { concat } from "../../util/bytes.js";
 import type { ApduRecord, FieldRecord, FrameRecord, TraceRecord } from "../../util/tracer.js";
-import { iBlock, isControlBlock, isDeselect } from "../iso-dep.js";
+import { CRC_LENGTH, iBlock, isControlBlock, isDeselect } from "../iso-dep.js";
 
 /*
  * What a sniffer heard, put together into APDUs: the information fields of the I-blocks of ISO/IEC 14443-4 7, chained ones joined,
@@ -14,6 +15,14 @@ export interface FrameAssembler {
   end(): void;
   /** Commands to which no whole answer was heard. */
   readonly unanswered: number;
+}
+
+/** CRC_A, or CRC_B: both types carry the same blocks. ISO/IEC 14443-3 6.2.4 and 7.2. */
+export function hasCrc({ bytes }: FrameRecord): boolean {
+  const length = bytes.length - CRC_LENGTH;
+  if (length < 1) return false;
+  const sent = bytes[length]! | (bytes[length + 1]! << 8);
+  return sent === crcA(bytes, length) || sent === crcB(bytes, length);
 }
 
 /** Longest APDU that is put together: an extended one has 65,544 bytes at most (ISO/IEC 7816-4 5.1). */
@@ -65,9 +74,12 @@ interface Open {
 
 /**
  * Frames go on to `onRecord` as they come; the APDU that they carry follows its last frame, once it is sure that no repetition of it comes.
- * Frames with a fault count as not heard. Memory is that of one exchange.
+ * Frames with a fault count as not heard, nor blocks that are not `whole`. Memory is that of one exchange.
  */
-export function frameAssembler(onRecord: (record: TraceRecord) => void): FrameAssembler {
+export function frameAssembler(
+  onRecord: (record: TraceRecord) => void,
+  whole: (frame: FrameRecord) => boolean = () => true,
+): FrameAssembler {
   let open: Open | undefined;
   let unanswered = 0;
 
@@ -94,6 +106,7 @@ export function frameAssembler(onRecord: (record: TraceRecord) => void): FrameAs
 
   const fromReader = (frame: FrameRecord): void => {
     const block = iBlock(frame.bytes);
+    if (block && !whole(frame)) return;
     if (!block) {
       // Acknowledgements and waiting times belong to what is open; all else (DESELECT, WUPA, RATS) ends it.
       if (!isControlBlock(frame.bytes) || isDeselect(frame.bytes)) close();
@@ -107,8 +120,9 @@ export function frameAssembler(onRecord: (record: TraceRecord) => void): FrameAs
   };
 
   const fromCard = (frame: FrameRecord): void => {
+    if (isDeselect(frame.bytes)) return close();
     const block = iBlock(frame.bytes);
-    if (!block || !open || open.command.open) return;
+    if (!block || !open || open.command.open || !whole(frame)) return;
     const info = frame.bytes.subarray(block.from, block.to);
     const { response } = open;
     if (response.repeats(block.number, info)) open.until = Math.max(open.until, frame.at + frame.took);

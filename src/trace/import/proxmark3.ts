@@ -1,8 +1,8 @@
 import { carrierCycles, US, type Nanos } from "../../util/time.js";
 import type { FrameRecord, TraceRecord } from "../../util/tracer.js";
+import { frameAssembler, hasCrc } from "./assemble-frames.js";
 import type { ImportFormat } from "./format.js";
 import { bytesOf } from "./hex-text.js";
-import { isoDepListener } from "./iso-dep.js";
 import { headText } from "./lines.js";
 import type { Place, Remarks } from "./remarks.js";
 import { textImporter, type LogReader } from "./text-importer.js";
@@ -31,7 +31,7 @@ interface Row extends Place {
 }
 
 function tableReader(onRecord: (record: TraceRecord) => void, remarks: Remarks): LogReader {
-  const link = isoDepListener(onRecord);
+  const link = frameAssembler(onRecord, hasCrc);
   let micros = false;
   let relative = false;
   /** What makes a time of the table count from its first frame; found anew where another table begins. */
@@ -58,8 +58,7 @@ function tableReader(onRecord: (record: TraceRecord) => void, remarks: Remarks):
       kbps: KBPS,
       ...(row.damaged && { fault: "corrupted" }),
     };
-    onRecord(record);
-    link.frame(record);
+    link.push(record);
   };
 
   /** The data column from `from` on, and the check-sum column behind it. */
@@ -138,6 +137,7 @@ function tableReader(onRecord: (record: TraceRecord) => void, remarks: Remarks):
     },
     end() {
       settle();
+      link.end();
       return { times: "measured", frames: true };
     },
   };

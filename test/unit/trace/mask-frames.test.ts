@@ -120,9 +120,26 @@ describe("frames without an exchange", () => {
     ).toEqual([crc(`02${COMMAND}`), `02${"CC".repeat(RESPONSE.length / 2 + 2)}`]);
   });
 
-  test("hide commands that may carry keys", () => {
+  test("hide what commands carry that may carry keys, but not which they are", () => {
     const storeData = "02" + "80E2800006800003ABCDEF";
-    expect(shown(frame("pcd", storeData))).toEqual([`02${"CC".repeat(13)}`]);
+    expect(shown(frame("pcd", storeData))).toEqual([`0280E28000${"CC".repeat(9)}`]);
+    // The first block of a chain, sent twice; the second only looks like READ RECORD, and the third like STORE DATA.
+    const [first, second, third] = ["1280E28000148000100123", "1300B2456704", "0280E2EFFEDCBA9876"];
+    expect(
+      shown(frame("pcd", first), frame("pcd", first), frame("picc", "A2"), frame("pcd", second), frame("pcd", third)),
+    ).toEqual([
+      `1280E28000${"CC".repeat(8)}`,
+      `1280E28000${"CC".repeat(8)}`,
+      crc("A2"),
+      `13${"CC".repeat(7)}`,
+      `02${"CC".repeat(10)}`,
+    ]);
+  });
+
+  test("show the terminal's command, when another exchange follows", () => {
+    expect(
+      shown(frame("pcd", "0200B2021400"), frame("pcd", `03${COMMAND}`), frame("picc", `03${RESPONSE}`), apdu()),
+    ).toEqual([crc("0200B2021400"), crc(`03${COMMAND}`), `03${MASKED}CCCC`]);
   });
 
   test("of activation stay as they are", () => {
