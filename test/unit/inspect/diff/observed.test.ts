@@ -75,7 +75,7 @@ describe("frames", () => {
     [
       "a command that nothing answered",
       tap(activation(), [frame(900_000, "pcd", "0280CA9F1700"), ...plain]),
-      ["a command: no answer: only in b"],
+      ["GET DATA 9F17: no answer: only in b"],
     ],
   ])("%s", (_, records, told) => {
     expect(said(compareAccounts(base, onAir(records)))).toEqual(told);
