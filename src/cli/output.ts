@@ -102,10 +102,22 @@ export const toJson = (value: unknown, indent?: number): string =>
 /** What an error says to programs. */
 export const errorDocument = ({ code, message, context }: TapbenchError): unknown => ({ code, message, context });
 
+/** Six bytes or more in hex, in one piece or in groups. */
+const HEX = /(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}[ :,-]?){6,}(?![0-9A-Za-z])/g;
+
+/** What a crash says may hold anything that was at hand: numbers and bytes that could be an account's or a key's go. */
+const withoutBytes = (text: string): string =>
+  text
+    .replace(
+      HEX,
+      (bytes) => `<${bytes.replace(/[^0-9A-Fa-f]/g, "").length / 2} bytes>${/[ ,-]$/.test(bytes) ? " " : ""}`,
+    )
+    .replace(/\d{12,}/g, "<digits>");
+
 /** Any thrown thing as one of ours; what is none of ours is a bug. */
 export function asTapbenchError(error: unknown): TapbenchError {
   if (isTapbenchError(error)) return error;
-  const says = error instanceof Error ? error.message : String(error);
+  const says = withoutBytes(error instanceof Error ? error.message : String(error));
   return cliError(
     "internal",
     `something broke inside tapbench: ${says}; please report it, with TAPBENCH_DEBUG=1 set`,
@@ -123,7 +135,7 @@ export function reportError(io: Io, json: JsonForm, thrown: unknown): ExitCode {
   if (json === true) io.stdout.write(`${toJson({ error: errorDocument(error) }, 2)}\n`);
   else if (json === "lines") io.stdout.write(`${toJson({ event: "error", error: errorDocument(error) })}\n`);
   else io.stderr.write(`tapbench: ${error.message} [${error.code}]\n`);
-  if ((io.env["TAPBENCH_DEBUG"] ?? "") !== "") io.stderr.write(`${stackOf(error)}\n`);
+  if ((io.env["TAPBENCH_DEBUG"] ?? "") !== "") io.stderr.write(`${withoutBytes(stackOf(error))}\n`);
   return exitCodeOf(error);
 }
 

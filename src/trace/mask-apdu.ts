@@ -225,8 +225,9 @@ export function maskApdus(records: readonly ApduRecord[], pans: KnownPans, keepA
     for (const run of responses)
       together(run.pieces, (data) => {
         const reached = maskTlv(data);
-        if (ANSWERS_TLV.has(run.ins)) blank(data, reached);
-        sweep(data, pans);
+        const tlv = ANSWERS_TLV.has(run.ins);
+        if (tlv) blank(data, reached);
+        sweep(data, pans, tlv && reached === data.length);
       });
   }
   return copies;

@@ -196,23 +196,32 @@ function mayHoldDigits(bytes: Uint8Array): boolean {
 
 /**
  * Masks the known PANs wherever they stand in `bytes`, packed at either nibble or as text, and whatever looks like track 2 data.
- * For data whose structure is not known.
+ * For data whose structure is not known; of `objects`, which are whole BER-TLV, each value is looked at by itself for track 2 data: a label
+ * behind an AID may look like some.
  */
-export function sweep(bytes: Uint8Array, pans: KnownPans): void {
+export function sweep(bytes: Uint8Array, pans: KnownPans, objects = false): void {
   if (!mayHoldDigits(bytes)) return;
   const nibbles = hex(bytes);
   for (const { at, length } of pans.places(nibbles))
     for (let i = 6; i < length - 4; i++) setNibble(bytes, at + i, MASK_NIBBLE);
   for (const { at, length } of pans.places(Buffer.from(bytes).toString("latin1")))
     bytes.fill(MASK_CHARACTER, at + 6, at + length - 4);
-  sweepTrack2(bytes, nibbles);
+  if (!objects) sweepTrack2(bytes, nibbles);
+  else
+    scanTlv(bytes, ({ tag, valueStart, valueEnd }) => {
+      const value = bytes.subarray(valueStart, valueEnd);
+      if (!isConstructed(tag)) sweepTrack2(value, hex(value), tag);
+    });
 }
 
 /** Payment account references: 9F24, 29 letters and digits (EMV Payment Tokenisation). Some of them look like track 2 data, byte by byte. */
 const PAR = /9F241D((?:3[0-9]|4[1-9A-F]|5[0-9A]){29})/g;
+const PAR_TAG = 0x9f24;
+const PAR_VALUE = /^(?:3[0-9]|4[1-9A-F]|5[0-9A]){29}$/;
 
 /** What `TRACK_2` finds, from the separators on: the expression would look at every run of digits many times. */
-function sweepTrack2(bytes: Uint8Array, nibbles: string): void {
+function sweepTrack2(bytes: Uint8Array, nibbles: string, tag?: number): void {
+  if (tag === PAR_TAG && PAR_VALUE.test(nibbles)) return;
   const references = [...nibbles.matchAll(PAR)].filter(({ index }) => index % 2 === 0);
   const inReference = (at: number): boolean =>
     references.some(({ 0: { length }, index }) => at > index && at < index + length);

@@ -232,3 +232,52 @@ describe("from a trace that shows test data", () => {
     }
   });
 });
+
+describe("a crash", () => {
+  /** A bench whose tracer breaks at one record, with everything that it was given in its error. */
+  const breaking = (stop: number, told: (record: TraceRecord) => Error): Services => ({
+    openBench: async (options) => {
+      let left = stop;
+      const { tracer } = options;
+      return openBench({
+        ...options,
+        tracer: {
+          record(record) {
+            tracer?.record(record);
+            if (left-- === 0) throw told(record);
+          },
+        },
+      });
+    },
+  });
+  const textOf = (record: TraceRecord): string =>
+    JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? hexOf(value) : value));
+  const errors: Readonly<Record<string, (record: TraceRecord) => Error>> = {
+    "with what it was given": (record) => new Error(`broken at ${textOf(record)}`),
+    "with its cause": (record) => new Error("broken", { cause: new Error(textOf(record)) }),
+    "with a number in groups": () =>
+      new Error(`broken at ${[...spied.pans].map((pan) => pan.replace(/.{4}(?=.)/g, "$& ")).join(" and ")}`),
+  };
+  /** Of the records of a whole tap: every seventh, and so every kind of them. */
+  const stops = Array.from({ length: 8 }, (_, i) => 1 + 7 * i);
+
+  test.each(Object.entries(errors))(
+    "%s tells nothing of it",
+    async (_, told) => {
+      for (const stop of stops)
+        for (const format of [[], ["--json"]]) {
+          const name = `crash-${stop}`;
+          const { out, err, code } = await tapbench(tap(name, ...format), {
+            services: breaking(stop, told),
+            env: { TAPBENCH_DEBUG: "1" },
+          });
+          expect(code, `${stop} ${err}`).toBe(2);
+          expect(out + err).toContain("broken");
+          expect(leaks(`${out}\n${err}`, all)).toEqual([]);
+          const trace = await readFile(at(`${name}.jsonl`)).catch(() => undefined);
+          if (trace) expect(leaks(trace, all)).toEqual([]);
+        }
+    },
+    60_000,
+  );
+});

@@ -60,6 +60,18 @@ describe("values in answers", () => {
   });
 
   test.each([
+    // Digits of the AID and its label, up to the D of a letter: 0000000250104035005416D657269.
+    ["a directory", "00A404000E325041592E5359532E444446303100", "6F18A516BF0C1361114F08A0000000250104035005416D657269"],
+    ["a payment account reference", READ, `70209F241D${hex(ascii("TB01PR12345678M12345678901234"))}`],
+  ])("what only looks like track 2 data stays: %s", (_, command, answer) => {
+    expect(response(command, `${answer}9000`)).toBe(`${answer}9000`);
+  });
+
+  test("track 2 data in an object that nobody knows do not", () => {
+    expect(response(READ, "7014DF0110015413330089600044D22122019000000F9000")).not.toContain("0089");
+  });
+
+  test.each([
     ["cut in the PAN", "700A5A08541333008960"],
     ["with a wrong length", "70FF5A085413330089600044"],
     ["garbage behind it", "5A085413330089600044FFFF5413330089600044"],
