@@ -41,7 +41,7 @@ const word = fc.oneof(
 const NAMES = ["sw", "l1", "l2", "tag", "reason", "status", "asks", "by", "tvr", "amount", "limit", "verdict", "state"];
 const data = fc.dictionary(
   fc.oneof(fc.constantFrom(...NAMES), word),
-  fc.oneof(word, fc.integer(), fc.double(), fc.boolean()),
+  fc.oneof(word, fc.integer(), fc.double({ noDefaultInfinity: true, noNaN: true }), fc.boolean()),
   { maxKeys: 8 },
 );
 const rule = fc.record({

@@ -46,7 +46,7 @@ describe.skipIf(missing("pcsc"))("faults around an emulated reader", () => {
     expect(before).toMatch(/^08.{6}9000$/);
     expect(after).toMatch(/^08.{6}9000$/);
     expect(after).not.toBe(before);
-    expect(await one.transmit("80CA9F1700")).toBe("6985"); // nothing is selected
+    expect(await one.transmit("80CA9F1700")).toBe("6A88"); // the issuer's domain is selected again, and has no such object
   });
 
   test("pcscd is killed and started again while the device is shown: it comes back", async () => {
