@@ -217,7 +217,7 @@ const MARKS: Readonly<
   compute: { mark: "#", role: "heading", colour: "#c4643b", says: "card computing" },
   response: { mark: "<", role: "good", colour: "#3ba55d", says: "response on the air" },
   wtx: { mark: "w", role: "bad", colour: "#b23bc4", says: "waiting time extension" },
-  unsplit: { mark: "=", role: "tag", colour: "#5b7fa6", says: "command to answer (air not observed)" },
+  unsplit: { mark: "=", role: "tag", colour: "#5b7fa6", says: "command to answer, unsplit" },
   gaps: { mark: ".", role: "dim", colour: "#b8bcc4", says: "frame delays and the rest" },
 };
 

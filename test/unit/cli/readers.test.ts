@@ -113,7 +113,7 @@ describe("tap pcsc:", () => {
       observed: { times: "measured", frames: false },
     });
     const shown = await tapbench(["trace", "show", trace]);
-    expect(shown.out).toContain("air not observed");
+    expect(shown.out).toContain("command to answer, unsplit");
   });
   test("never says approved: a card that agreed offline was not authorised by anybody", async () => {
     const { services, trace } = await withBand("k2-offline");
