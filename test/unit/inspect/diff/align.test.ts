@@ -61,8 +61,8 @@ describe("alignment", () => {
     );
   });
 
-  test("100,000 with a difference every so often: in pieces, and nothing that is the same is lost", () => {
-    const a = Array.from({ length: 100_000 }, (_, i) => `READ ${i % 977}`);
+  test("40,000 with a difference every so often: in pieces, and nothing that is the same is lost", () => {
+    const a = Array.from({ length: 40_000 }, (_, i) => `READ ${i % 977}`);
     const b = a.filter((_, i) => i % 500 !== 250);
     const { pairs, exact } = align(a, b);
     expect(exact).toBe(false);
