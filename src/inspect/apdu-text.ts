@@ -2,7 +2,7 @@ import { tagHex } from "../codec/tlv.js";
 import { decodeCommand, decodeResponse, type CommandApdu } from "../protocols/iso7816/apdu.js";
 import { swHex, swMeaning } from "../protocols/iso7816/status.js";
 import { hex, NO_BYTES, printable } from "../util/bytes.js";
-import { isTapbenchError } from "../util/errors.js";
+import { attempt } from "../util/errors.js";
 import type { Exchange } from "./exchanges.js";
 import { plain, type Paint } from "./paint.js";
 
@@ -65,15 +65,6 @@ const CLASSES: ReadonlySet<number> = new Set([0x00, 0x04, 0x0c, 0x10, 0x80, 0x84
 
 /** Whether cards of this kind take such a command. */
 export const isKnownInstruction = (cla: number, ins: number): boolean => CLASSES.has(cla) && NAMES.has(ins);
-
-const attempt = <T>(read: () => T): T | undefined => {
-  try {
-    return read();
-  } catch (error) {
-    if (isTapbenchError(error)) return undefined;
-    throw error;
-  }
-};
 
 /** A command in a few words: `READ RECORD SFI 2 record 1`. */
 export function commandName(command: Uint8Array): string {

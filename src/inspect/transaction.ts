@@ -11,7 +11,7 @@ import {
 } from "../protocols/iso7816/apdu.js";
 import { SW, swHex } from "../protocols/iso7816/status.js";
 import { ascii, equalBytes, hex, NO_BYTES } from "../util/bytes.js";
-import { isTapbenchError } from "../util/errors.js";
+import { attempt } from "../util/errors.js";
 import { isSensitive } from "../trace/sensitive.js";
 import { implausible } from "./plausible.js";
 import { scopeOfAid } from "./scope.js";
@@ -48,16 +48,6 @@ const DIRECTORIES = ["1PAY.SYS.DDF01", "2PAY.SYS.DDF01"].map((name) => hex(ascii
 
 /** What the FCI's proprietary template may hold: EMV 4.3 Book 1 table 45. All else stands in BF0C. */
 const FCI_OBJECTS: ReadonlySet<number> = new Set([0x50, 0x87, 0x9f38, 0x5f2d, 0x9f11, 0x9f12, 0xbf0c, 0x9f4d]);
-
-/** The bytes' reading, or undefined they are malformed. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isTapbenchError(error)) return undefined;
-    throw error;
-  }
-}
 
 class Rebuilding {
   readonly card = new Map<number, Uint8Array>();

@@ -33,6 +33,38 @@ const WRITES: ReadonlySet<number> = new Set([0xd0, 0xd1, 0xd2, 0xd6, 0xd7, PUT_D
 /** Shorter data hold neither a key nor an account number: counters and limits, as scripts put them. */
 const SHORT = 6;
 
+/** Instructions whose data hold neither keys nor accounts, or are masked by what they hold (ISO/IEC 7816-4 table 4, EMV 4.3 Book 3 6.5, GlobalPlatform 11). */
+const KNOWN: ReadonlySet<number> = new Set(
+  [
+    0x0e, 0x16, 0x18, 0x1e, 0x2a, 0x44, 0x50, 0x70, 0x78, 0x7a, 0x82, 0x84, 0x86, 0x87, 0x88, 0xa4, 0xa8, 0xae, 0xb0,
+  ].concat(
+    [0xb1, 0xb2, 0xb3, 0xc0, 0xc2, 0xca, 0xcb, 0xe2, 0xe4, 0xe6, 0xe8, 0xea, 0xee, 0xf0, 0xf2],
+    [...SECRET, ...WRITES],
+  ),
+);
+
+/** Classes 40 to 7F with bits that no command here has are templates of answers that a log put into the wrong place. */
+const isClass = (cla: number): boolean => (cla & 0x60) === 0 || cla >= 0xa0;
+
+/** A command of another kind, or no command at all: what a log with its directions mixed up has in a command's place. */
+const isUnknown = (command: Uint8Array): boolean =>
+  command[0] !== CLA_READER && (!isClass(command[0] ?? 0) || !KNOWN.has(ins(command)));
+/** PC/SC readers answer this class themselves. */
+const CLA_READER = 0xff;
+/** Class and instruction, by which people know what it is. */
+const SHOWN_OF_UNKNOWN = 2;
+const HEADER = 4;
+
+/** Of an unknown command its header stays where its lengths fit; of anything else two bytes. */
+function maskUnknown(command: Uint8Array): void {
+  const [from, to] = dataRange(command);
+  const le = command.length - to;
+  const said = from === 5 ? command[4]! : from === 7 ? (command[5]! << 8) | command[6]! : 0;
+  const fits = isClass(command[0] ?? 0) && to - from === said && le <= 2;
+  if (fits && to - from < SHORT) return;
+  blank(command, fits ? from : Math.min(command.length, SHOWN_OF_UNKNOWN));
+}
+
 const MAC_LENGTH = 8;
 /** More data wait for GET RESPONSE. ISO/IEC 7816-4 5.1.3. */
 const SW1_MORE = 0x61;
@@ -221,6 +253,7 @@ export function maskApdus(records: readonly ApduRecord[], pans: KnownPans, keepA
   const { commands, responses } = runs(copies);
   for (const run of commands) together(run.pieces, (data) => maskCommand(run, data, keepAccount));
   if (!keepAccount) {
+    for (const { command } of copies) if (command.length > HEADER && isUnknown(command)) maskUnknown(command);
     for (const run of commands) together(run.pieces, (data) => sweep(data, pans));
     for (const run of responses)
       together(run.pieces, (data) => {
@@ -238,6 +271,7 @@ export function pansInApdus(records: readonly ApduRecord[]): Set<string> {
   const found = new Set<string>();
   const { commands, responses } = runs(records);
   for (const run of responses) together(run.pieces, (data) => pansInTlv(data, found));
+  for (const { command } of records) if (isUnknown(command)) pansInTlv(command, found);
   for (const run of commands) {
     if (run.ins !== INS.storeData && !WRITES.has(run.ins)) continue;
     together(run.pieces, (data) => {

@@ -38,3 +38,13 @@ export const utilError = errorTable("util", ["not-hex", "length", "link-overflow
 export function isTapbenchError(error: unknown, code?: string): error is TapbenchError {
   return error instanceof TapbenchError && (code === undefined || error.code === code);
 }
+
+/** What `read` gives; undefined where it throws one of ours: malformed bytes, mostly. Anything else is a bug and goes on. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isTapbenchError(error)) return undefined;
+    throw error;
+  }
+}

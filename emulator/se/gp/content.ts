@@ -26,7 +26,7 @@ import {
 import { status, type CommandApdu, type ResponseApdu } from "../../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { concat, equalBytes, NO_BYTES } from "../../../src/util/bytes.js";
-import { isTapbenchError } from "../../../src/util/errors.js";
+import { attempt } from "../../../src/util/errors.js";
 import type { AppletContext, CardManager } from "../applet.js";
 import { keyVersions, removeKeys, storedKeys, storeKeys, type StoredKeys } from "./keys.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./registry.js";
@@ -64,16 +64,6 @@ type Content = (context: AppletContext, manager: CardManager, state: ContentStat
 const say = (state: ContentState, sw: number): ContentStep => ({ state, response: status(sw) });
 /** A command whose answer is one byte 00: no confirmation follows (11.1.6). */
 const done = (state: ContentState): ContentStep => ({ state, response: { data: Uint8Array.of(0x00), sw: SW.ok } });
-
-/** What the bytes hold, or undefined: they are malformed. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isTapbenchError(error) && error.code.startsWith("codec/")) return undefined;
-    throw error;
-  }
-}
 
 const allowed = ({ own }: CardManager, ...any: readonly Privilege[]): boolean =>
   any.some((privilege) => own.privileges.has(privilege));
@@ -303,7 +293,7 @@ const putKey: Content = (context, manager, state, { p1, p2, data = NO_BYTES }) =
   const keys: Uint8Array[] = [];
   for (const { value, check } of asked.keys) {
     const key = clearKey(state.secure, kind, value);
-    if (!key || (key.length !== (asked.keys[0]!.value[0] ?? 0) && kind === "aes")) return say(state, SW.wrongData);
+    if (!key || key.length !== (keys[0] ?? key).length) return say(state, SW.wrongData);
     const own = kind === "aes" ? aesCheckValue(aesKey(key)) : keyCheckValue(desKey(key));
     if (check.length > 0 && !equalBytes(own, check)) return say(state, SW.dataNotUsable);
     keys.push(key);

@@ -1,5 +1,5 @@
 import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
-import { privilegeBytes, privilegesOf, type Privilege } from "../../../src/protocols/gp/registry.js";
+import { privilegeBytes, privilegesOf, REGISTRY_TAGS, type Privilege } from "../../../src/protocols/gp/registry.js";
 import { ascii, equalBytes, NO_BYTES, u32be } from "../../../src/util/bytes.js";
 import { emulatorError } from "../../errors.js";
 import type { ObjectStore } from "../store.js";
@@ -42,23 +42,12 @@ const LOAD_FILES = OS_AREA + 0x1000;
 const CARD = OS_AREA + 0xf000;
 const LAST_NUMBER = 0x0fff;
 
-const TAG = {
-  record: 0xe3,
-  aid: 0x4f,
-  lifeCycle: 0x9f70,
-  privileges: 0xc5,
-  loadFile: 0xc4,
-  version: 0xce,
-  module: 0x84,
-  domain: 0xcc,
-  applet: 0x9f50,
-  quota: 0xc8,
-  modules: 0xe4,
-} as const;
+/** The tags of GET STATUS, and our own for what it does not tell. */
+const TAG = { ...REGISTRY_TAGS, applet: 0x9f50, quota: 0xc8, modules: 0xe4 } as const;
 
 const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
   tlv(
-    TAG.record,
+    TAG.entry,
     tlv(TAG.aid, entry.aid),
     tlv(TAG.lifeCycle, Uint8Array.of(entry.lifeCycle, entry.activation)),
     tlv(TAG.privileges, privilegeBytes(entry.privileges)),
@@ -71,7 +60,7 @@ const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
 
 const encodeLoadFile = (entry: LoadFileEntry): Uint8Array =>
   tlv(
-    TAG.record,
+    TAG.entry,
     tlv(TAG.aid, entry.aid),
     tlv(TAG.version, entry.version),
     tlv(TAG.domain, entry.domain),
@@ -82,9 +71,9 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1"
 
 function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry {
   const objects = parseTlv(bytes);
-  const value = (tag: number): Uint8Array => findTlv(objects, TAG.record, tag)?.value ?? NO_BYTES;
+  const value = (tag: number): Uint8Array => findTlv(objects, TAG.entry, tag)?.value ?? NO_BYTES;
   const [lifeCycle = 0, activation = 0] = value(TAG.lifeCycle);
-  const quota = findTlv(objects, TAG.record, TAG.quota)?.value;
+  const quota = findTlv(objects, TAG.entry, TAG.quota)?.value;
   return {
     number,
     aid: value(TAG.aid),
@@ -101,7 +90,7 @@ function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry 
 
 function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
   const objects = parseTlv(bytes);
-  const value = (tag: number): Uint8Array => findTlv(objects, TAG.record, tag)?.value ?? NO_BYTES;
+  const value = (tag: number): Uint8Array => findTlv(objects, TAG.entry, tag)?.value ?? NO_BYTES;
   const modules = (objects[0]?.children ?? [])
     .filter(({ tag }) => tag === TAG.modules)
     .map((object) => ({

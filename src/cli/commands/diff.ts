@@ -7,7 +7,7 @@ import { cliError } from "../errors.js";
 import { EXIT, type ExitCode } from "../output.js";
 import { accountOfFile } from "./trace-input.js";
 
-interface DiffOptions {
+export interface DiffOptions {
   readonly strict?: boolean;
   readonly tolerance?: string;
   readonly json?: boolean;

@@ -13,7 +13,7 @@ import { EXIT, type ExitCode } from "../output.js";
 import { comparisonDocument } from "./diff.js";
 import { accountOfFile } from "./trace-input.js";
 
-interface SaveOptions {
+export interface SaveOptions {
   readonly to: string;
   /** Of `--no-times`. */
   readonly times: boolean;
@@ -22,7 +22,7 @@ interface SaveOptions {
   readonly json?: boolean;
 }
 
-interface CheckOptions {
+export interface CheckOptions {
   readonly tolerance?: string;
   readonly json?: boolean;
 }

@@ -1,16 +1,13 @@
 import { emulatedOnly } from "../../bench/bench.js";
 import { repeatTap, type OneOfMany, type Repeated } from "../../bench/repeat.js";
 import { summary, type Summary } from "../../inspect/statistics.js";
-import { testRange } from "../../issuer/pan.js";
-import { currency } from "../../profiles/currencies.js";
-import { loadProfile } from "../../profiles/load.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash } from "../../trace/header.js";
-import { memoryTrace } from "../../trace/memory.js";
 import { formatNanos, type Nanos } from "../../util/time.js";
-import { amountOf, dateOf, timeOf } from "../arguments.js";
+import { timeOf } from "../arguments.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
+import { preparePayment, revealed } from "../payment.js";
 import { EXIT, exitCodeOf, toJson, type ExitCode, type Output } from "../output.js";
 import type { TapOptions } from "../tap-options.js";
 
@@ -42,20 +39,8 @@ async function repeated(spec: string, times: number, options: TapOptions, contex
   const lines = options.jsonLines === true;
   const output = outputOf(context, { json: options.json === true || lines });
   const limit = options.limit === undefined ? undefined : timeOf(options.limit);
-  const terminal = await loadProfile("terminal", options.terminal);
-  const money = options.currency === undefined ? terminal.currency : currency(options.currency);
-  const amount = amountOf(options.amount, money);
-  const at = options.at === undefined ? undefined : dateOf(options.at);
-  const issued = options.issued === undefined ? undefined : dateOf(options.issued);
-  if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
-  const tracer = memoryTrace();
-  const bench = await context.openBench({
-    tracer,
-    ...(options.seed !== undefined && { seed: options.seed }),
-    ...(at && { at }),
-    issued,
-  });
+  const { money, amount, tracer, bench } = await preparePayment(options, context);
   const device = emulatedOnly(await bench.open(spec));
   const tap = await bench.prepareTap(device, {
     amount,
@@ -90,7 +75,7 @@ async function repeated(spec: string, times: number, options: TapOptions, contex
     options.trace,
     { seed: bench.seed, profile: spec, configuration: configurationHash(configuration) },
     result.records,
-    options.revealTestData === true ? { reveal: (pan) => testRange(pan) !== undefined } : {},
+    revealed(options),
   );
   const figures: Figures = { device: spec, times, limit, result, trace: options.trace, seed: bench.seed };
   const document = documentOf(figures);

@@ -1,17 +1,13 @@
 import type { CardBenchDevice } from "../../bench/pcsc.js";
 import type { CardTapReport } from "../../bench/tap-report.js";
 import { renderWaterfall, waterfall } from "../../inspect/waterfall.js";
-import { testRange } from "../../issuer/pan.js";
-import { currency } from "../../profiles/currencies.js";
-import { loadProfile } from "../../profiles/load.js";
 import { swHex, swMeaning } from "../../protocols/iso7816/status.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash, type Observed } from "../../trace/header.js";
-import { memoryTrace } from "../../trace/memory.js";
 import { hex } from "../../util/bytes.js";
-import { amountOf, dateOf } from "../arguments.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
+import { preparePayment, revealed } from "../payment.js";
 import { EXIT, type ExitCode } from "../output.js";
 import { TAP_DEFAULTS, type TapOptions } from "../tap-options.js";
 
@@ -26,18 +22,8 @@ export async function paymentOnReader(spec: string, options: TapOptions, context
   const { io } = context;
   const output = outputOf(context, options);
   refuseEmulatedOptions(options);
-  const terminal = await loadProfile("terminal", options.terminal);
-  const money = options.currency === undefined ? terminal.currency : currency(options.currency);
-  const amount = amountOf(options.amount, money);
-  const at = options.at === undefined ? undefined : dateOf(options.at);
-  if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
-  const tracer = memoryTrace();
-  const bench = await context.openBench({
-    tracer,
-    ...(options.seed !== undefined && { seed: options.seed }),
-    ...(at && { at }),
-  });
+  const { money, amount, tracer, bench } = await preparePayment(options, context);
   let device: CardBenchDevice | undefined;
   const write = async (reader: string): Promise<boolean> => {
     const configuration = { ...bench.configuration(), device: spec, reader, amount, currency: money.code };
@@ -50,7 +36,7 @@ export async function paymentOnReader(spec: string, options: TapOptions, context
         observed: OBSERVED,
       },
       tracer.records,
-      options.revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {},
+      revealed(options),
     );
     return header.masked;
   };

@@ -5,17 +5,14 @@ import { judgeTap } from "../../inspect/judge.js";
 import { verdictScreen } from "../../inspect/verdict-screen.js";
 import { ENDINGS, type Ending, type Verdict } from "../../inspect/verdict.js";
 import { waterfall } from "../../inspect/waterfall.js";
-import { testRange } from "../../issuer/pan.js";
-import { currency } from "../../profiles/currencies.js";
-import { loadProfile } from "../../profiles/load.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash, traceHeader, type TraceHeader, type TraceIdentity } from "../../trace/header.js";
-import { memoryTrace, type MemoryTrace } from "../../trace/memory.js";
+import type { MemoryTrace } from "../../trace/memory.js";
 import type { TraceRecord } from "../../util/tracer.js";
-import { amountOf, dateOf } from "../arguments.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { asTapbenchError, errorDocument, EXIT, exitCodeOf, reportError, type ExitCode } from "../output.js";
+import { preparePayment, revealed } from "../payment.js";
 import { checkTargets, renderWritten, writeReports } from "../reports.js";
 import { repeatCommand } from "../repeat-command.js";
 import type { TapOptions } from "../tap-options.js";
@@ -27,23 +24,11 @@ import { decisionLines, tapDocument, tapLines, traceLines } from "../tap-text.js
 export async function payment(spec: string, options: TapOptions, context: Context, demo: boolean): Promise<ExitCode> {
   const output = outputOf(context, options);
 
-  const terminal = await loadProfile("terminal", options.terminal);
-  const money = options.currency === undefined ? terminal.currency : currency(options.currency);
-  const amount = amountOf(options.amount, money);
-  const at = options.at === undefined ? undefined : dateOf(options.at);
-  const issued = options.issued === undefined ? undefined : dateOf(options.issued);
   const expected = endingOf(options.expect);
   checkTargets(options, true);
-  if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
 
   const golden = options.golden === undefined ? undefined : await readGoldenFile(options.golden, context);
-  const tracer = memoryTrace();
-  const bench = await context.openBench({
-    tracer,
-    ...(options.seed !== undefined && { seed: options.seed }),
-    ...(at && { at }),
-    issued,
-  });
+  const { money, amount, tracer, bench } = await preparePayment(options, context);
   const identity = (): TraceIdentity => ({
     seed: bench.seed,
     profile: spec,
@@ -145,6 +130,6 @@ const onAir = (record: TraceRecord): boolean =>
 
 /** Writes the trace. */
 async function writeTrace(options: TapOptions, identity: TraceIdentity, tracer: MemoryTrace): Promise<TraceHeader> {
-  const reveal = options.revealTestData === true ? { reveal: (pan: string) => testRange(pan) !== undefined } : {};
+  const reveal = revealed(options);
   return writeTraceFile(options.trace, identity, tracer.records, reveal);
 }

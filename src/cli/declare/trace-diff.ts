@@ -1,12 +1,7 @@
 import type { Command } from "commander";
+import type { DiffOptions } from "../commands/diff.js";
 import type { Context } from "../context.js";
 import { examples } from "./options.js";
-
-interface DiffOptions {
-  readonly strict?: boolean;
-  readonly tolerance?: string;
-  readonly json?: boolean;
-}
 
 /** `tapbench trace diff` */
 export function declareTraceDiff(trace: Command, context: Context): void {

@@ -1,19 +1,7 @@
 import type { Command } from "commander";
+import type { CheckOptions, SaveOptions } from "../commands/golden.js";
 import type { Context } from "../context.js";
 import { examples } from "./options.js";
-
-interface SaveOptions {
-  readonly to: string;
-  readonly times: boolean;
-  readonly tolerance?: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
-}
-
-interface CheckOptions {
-  readonly tolerance?: string;
-  readonly json?: boolean;
-}
 
 const DEFAULT_FILE = "./tapbench-golden.jsonl";
 const TOLERANCE = "--tolerance <5%|2ms>";

@@ -3,7 +3,7 @@ import { isConstructed, tagHex } from "../../codec/tlv.js";
 import { scanTlv } from "../../trace/scan.js";
 import { decodeCommand, type CommandApdu } from "../../protocols/iso7816/apdu.js";
 import { hex, NO_BYTES } from "../../util/bytes.js";
-import { isTapbenchError } from "../../util/errors.js";
+import { attempt } from "../../util/errors.js";
 import { scopeOfAid } from "../scope.js";
 import type { Exchange } from "../exchanges.js";
 import type { Fact, FactPart } from "./account.js";
@@ -195,13 +195,4 @@ function answerData(facts: Facts, ins: number, data: Uint8Array): void {
   });
   if (reached < data.length) facts.named("unreadable", data.subarray(reached));
   if (order.length > 1) facts.add("order", order.join(" "));
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isTapbenchError(error)) return undefined;
-    throw error;
-  }
 }

@@ -87,7 +87,8 @@ export interface RegistryEntry {
   readonly domain?: Uint8Array;
 }
 
-const TAG = {
+/** Tags of one entry (table 11-36). */
+export const REGISTRY_TAGS = {
   entry: 0xe3,
   aid: 0x4f,
   lifeCycle: 0x9f70,
@@ -110,14 +111,14 @@ function tlvEntry(entry: RegistryEntry): Uint8Array {
   const { aid, lifeCycle, activation, privileges, loadFile, version, modules, domain } = entry;
   const state = activation === undefined ? [lifeCycle] : [lifeCycle, activation];
   return tlv(
-    TAG.entry,
-    tlv(TAG.aid, aid),
-    tlv(TAG.lifeCycle, Uint8Array.from(state)),
-    privileges ? tlv(TAG.privileges, privilegeBytes(privileges)) : NO_BYTES,
-    loadFile ? tlv(TAG.loadFile, loadFile) : NO_BYTES,
-    version ? tlv(TAG.version, version) : NO_BYTES,
-    ...(modules ?? []).map((module) => tlv(TAG.module, module)),
-    domain ? tlv(TAG.domain, domain) : NO_BYTES,
+    REGISTRY_TAGS.entry,
+    tlv(REGISTRY_TAGS.aid, aid),
+    tlv(REGISTRY_TAGS.lifeCycle, Uint8Array.from(state)),
+    privileges ? tlv(REGISTRY_TAGS.privileges, privilegeBytes(privileges)) : NO_BYTES,
+    loadFile ? tlv(REGISTRY_TAGS.loadFile, loadFile) : NO_BYTES,
+    version ? tlv(REGISTRY_TAGS.version, version) : NO_BYTES,
+    ...(modules ?? []).map((module) => tlv(REGISTRY_TAGS.module, module)),
+    domain ? tlv(REGISTRY_TAGS.domain, domain) : NO_BYTES,
   );
 }
 
@@ -161,20 +162,20 @@ export function decodeRegistry(data: Uint8Array, scope: Scope, format: keyof typ
 
 function decodeTlvEntries(data: Uint8Array): RegistryEntry[] {
   return parseTlv(data).map(({ tag, children }) => {
-    const state = children && children.find((object) => object.tag === TAG.lifeCycle)?.value;
-    const aid = children && children.find((object) => object.tag === TAG.aid)?.value;
-    if (tag !== TAG.entry || !children || !aid || !state?.length)
+    const state = children && children.find((object) => object.tag === REGISTRY_TAGS.lifeCycle)?.value;
+    const aid = children && children.find((object) => object.tag === REGISTRY_TAGS.aid)?.value;
+    if (tag !== REGISTRY_TAGS.entry || !children || !aid || !state?.length)
       throw gpError(
         "bad-registry",
         "the card's answer to GET STATUS is not a list of E3 templates with 4F and 9F70",
         {},
       );
     const found = (wanted: number): Uint8Array | undefined => children.find((object) => object.tag === wanted)?.value;
-    const privileges = found(TAG.privileges);
-    const loadFile = found(TAG.loadFile);
-    const version = found(TAG.version);
-    const domain = found(TAG.domain);
-    const modules = children.filter((object) => object.tag === TAG.module).map(({ value }) => value);
+    const privileges = found(REGISTRY_TAGS.privileges);
+    const loadFile = found(REGISTRY_TAGS.loadFile);
+    const version = found(REGISTRY_TAGS.version);
+    const domain = found(REGISTRY_TAGS.domain);
+    const modules = children.filter((object) => object.tag === REGISTRY_TAGS.module).map(({ value }) => value);
     return {
       aid,
       lifeCycle: state[0]!,

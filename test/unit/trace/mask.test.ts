@@ -25,6 +25,22 @@ const maskedApdu = (...records: readonly ApduRecord[]): { command: string; respo
 const response = (command: string, answer: string): string => maskedApdu(apdu(command, answer))[0]!.response;
 const READ = "00B2011400";
 
+describe("what stands in a command's place and is none, as in a log whose directions are mixed up", () => {
+  test.each([
+    ["a record", "701A5A0854133300896000445F24031412315F340101", `701A${"CC".repeat(20)}`],
+    ["a number", "5413330089600044", "5413CCCCCCCCCCCC"],
+    ["lengths that do not fit", "0054133300896000449000", `0054${"CC".repeat(9)}`],
+    ["an instruction that nobody knows", "80330000085413330089600044", `8033000008${"CC".repeat(8)}`],
+  ])("%s", (_, command, expected) => {
+    expect(maskedApdu(apdu(command, "9000"))[0]!.command).toBe(expected);
+  });
+
+  test("short data, and the commands that are known, stay", () => {
+    for (const command of ["8033000003112233", "80A8000002830000", "00A4040007A000000004101000", "FFCA000000"])
+      expect(maskedApdu(apdu(command, "9000"))[0]!.command).toBe(command);
+  });
+});
+
 describe("values in answers", () => {
   test.each([
     ["5A", "5A085413330089600044", "5A08541333CCCCCC0044"],
