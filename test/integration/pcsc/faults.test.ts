@@ -175,19 +175,22 @@ describe.skipIf(missing("pcsc"))("taken away and placed", () => {
 
   test(`${TIMES} times: pcscd counts every one`, async () => {
     pcscd = await startPcscd();
-    const band = await emulate(pcscd, "band-s1", "--schedule", "1ms out, 1ms in");
+    const band = await emulate(pcscd, "band-s1");
     for (let i = 0; i < TIMES; i++) {
+      band.press("r");
       await band.next("removed");
+      band.press("p");
       await band.next("placed");
     }
+    // It leaves before the band quits: pcscd may not have counted an insertion whose ATR it only asks for, but what it saw leave, it has.
+    band.press("r");
+    await band.next("removed");
     band.press("q");
     await band.next("stopped");
     const one = pcscClient(pcscd);
-    // pcscd's own count of insertions and removals: the first insertion, and two for each time; the last ones may have gone on.
+    // pcscd's own count of insertions and removals.
     const { events } = await one.wait(false);
-    expect(events).toBeGreaterThanOrEqual(2 + 2 * TIMES);
-    const seen = band.events.filter(({ event }) => event === "placed" || event === "removed").length;
-    expect(events).toBe(1 + seen);
+    expect(events).toBe(1 + 2 * TIMES + 1);
 
     await emulate(pcscd, "band-s1");
     await one.wait(true);
