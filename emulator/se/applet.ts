@@ -18,6 +18,8 @@ export interface AppletContext {
   readonly manager?: CardManager | undefined;
   /** The command came through the secure channel of the application's security domain. */
   readonly secured?: boolean | undefined;
+  /** Deciphers what came encrypted under the session's data encryption key; undefined: no whole blocks. Absent: there is no session. */
+  readonly decipher?: ((data: Uint8Array) => Uint8Array | undefined) | undefined;
 }
 
 /** What the operating system does for a security domain. A status word other than 9000 says why it did not. */
@@ -27,10 +29,17 @@ export interface CardManager {
   readonly own: ApplicationEntry;
   readonly settings: CardSettings;
   readonly freeMemory: number;
-  /** Makes an instance and has its applet take the parameters. */
-  install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array): number;
+  /** Makes an instance and has its applet take the parameters; a load file that is new comes into the registry with it. */
+  install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array, loadFile: LoadFileEntry): number;
+  /** Whether it is selected on any logical channel of any interface. */
+  inUse(instance: ApplicationEntry): boolean;
   /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
-  forward(to: ApplicationEntry, state: unknown, command: CommandApdu): AppletStep<unknown>;
+  forward(
+    to: ApplicationEntry,
+    state: unknown,
+    command: CommandApdu,
+    decipher: (data: Uint8Array) => Uint8Array | undefined,
+  ): AppletStep<unknown>;
   /** Storage of another domain: keys are inherited from the domain above. */
   storageOf(domain: ApplicationEntry): AppletStorage;
 }

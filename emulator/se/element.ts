@@ -169,8 +169,10 @@ export class SecureElement {
   }
 
   /** What is selected: by SELECT, or the issuer's domain by default. */
-  #selected({ selected }: Channel): Instance | undefined {
-    return selected === undefined ? this.#card?.issuer : this.#instances.find(({ number }) => number === selected);
+  #selected({ selected }: Channel, via: CardInterface): Instance | undefined {
+    return selected === undefined
+      ? this.#card?.defaultFor(via)
+      : this.#instances.find(({ number }) => number === selected);
   }
 
   #powerUp(): void {
@@ -267,7 +269,7 @@ export class SecureElement {
       if (card && !card.selectable(instance, port.via)) continue;
       const { state, response } = instance.applet.select(this.#context(instance, port.via, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
-      if (response.sw === SW.ok) {
+      if (response.sw === SW.ok || response.sw === SW.cardLocked) {
         this.#deselect(port, spend);
         this.#keep(port, { selected: instance.number, appletState: state });
       }
@@ -278,15 +280,15 @@ export class SecureElement {
 
   #deselect(port: Port, spend: AppletContext["spend"]): void {
     const channel = this.#channel(port);
-    const instance = this.#selected(channel);
+    const instance = this.#selected(channel, port.via);
     if (channel.appletState !== undefined)
       instance?.applet.deselect?.(this.#context(instance, port.via, spend), channel.appletState);
   }
 
   #process(port: Port, spend: AppletContext["spend"], command: CommandApdu): ResponseApdu {
     const channel = this.#channel(port);
-    const instance = this.#selected(channel);
-    if (!instance) return status(SW.conditionsOfUse);
+    const instance = this.#selected(channel, port.via);
+    if (!instance || this.#card?.serves(instance) === false) return status(SW.conditionsOfUse);
     const { state, response } = instance.applet.process(
       this.#context(instance, port.via, spend),
       channel.appletState ?? instance.applet.initial,
@@ -326,7 +328,11 @@ export class SecureElement {
       random: this.#random,
       holderVerified: this.holderVerified,
       spend,
-      manager: this.#card?.managerFor(instance, (other, through) => this.#context(other, via, spend, through)),
+      manager: this.#card?.managerFor(
+        instance,
+        (other, through) => this.#context(other, via, spend, through),
+        (number) => Object.values(this.#channels).some((all) => all.some((channel) => channel?.selected === number)),
+      ),
       // Without card management there is no channel that could be secure: the wired interface has to do.
       secured: secured || (!this.#card && via === "wired"),
     };

@@ -1,6 +1,7 @@
 import { toBcd, toCompressed } from "../codec/bcd.js";
 import { tlv, type Tlv } from "../codec/tlv.js";
 import type { RsaPrivateKey } from "../crypto/rsa.js";
+import { STORE_DATA } from "../protocols/gp/messages.js";
 import type { CommandApdu } from "../protocols/iso7816/apdu.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
 import { ascii, concat, NO_BYTES, u16be, unhex } from "../util/bytes.js";
@@ -260,13 +261,12 @@ export const PPSE_AID = ascii("2PAY.SYS.DDF01");
 export interface ScriptOptions {
   /** Bytes of data in one STORE DATA; 255 unless given, more only with extended APDUs. */
   readonly blockSize?: number;
+  /** Enciphers what holds a key, for whoever has a secure channel; such groupings go in blocks of their own. Absent: all in the clear. */
+  readonly protect?: ((grouping: DataGrouping) => Uint8Array) | undefined;
 }
 
 const SHORT_BLOCK = 255;
 const EXTENDED_BLOCK = 65_535;
-const LAST_BLOCK = 0x80;
-/** Data groupings, not encrypted (GlobalPlatform 2.3 table 11-90). */
-const DGI_FORMAT = 0x08;
 
 const groupingBytes = ({ dgi, value }: DataGrouping): Uint8Array =>
   concat(
@@ -284,7 +284,7 @@ interface Block {
 }
 
 /** Whole groupings share a block as far as they fit; one that is longer than a block is continued in the next. */
-function blocks(groupings: readonly DataGrouping[], size: number): readonly Block[] {
+function blocks(groupings: readonly DataGrouping[], size: number, apart: boolean): readonly Block[] {
   const found: Block[] = [];
   let current: Block | undefined;
   const next = (): Block => {
@@ -294,7 +294,8 @@ function blocks(groupings: readonly DataGrouping[], size: number): readonly Bloc
   };
   for (const grouping of groupings) {
     const bytes = groupingBytes(grouping);
-    let into = current && current.length + bytes.length <= size ? current : next();
+    const fits = current && current.length + bytes.length <= size && (!apart || current.secret === grouping.secret);
+    let into = current && fits ? current : next();
     for (let at = 0; at < bytes.length;) {
       if (into.length === size) into = next();
       const part = bytes.subarray(at, at + size - into.length);
@@ -320,7 +321,9 @@ export function storeDataScript(
   const size = options.blockSize ?? SHORT_BLOCK;
   if (!Number.isInteger(size) || size < 8 || size > EXTENDED_BLOCK)
     throw issuerError("bad-request", `blocks have 8 to ${EXTENDED_BLOCK} bytes, not ${size}`, { blockSize: size });
-  const all = blocks(groupings, size);
+  const { protect } = options;
+  const sent = groupings.map((each) => (protect && each.secret ? { ...each, value: protect(each) } : each));
+  const all = blocks(sent, size, protect !== undefined);
   if (all.length > 256)
     throw issuerError("too-many-blocks", `${all.length} blocks; STORE DATA counts to 256. Use larger blocks`, {
       blocks: all.length,
@@ -336,7 +339,10 @@ export function storeDataScript(
       command: {
         cla: 0x80,
         ins: 0xe2,
-        p1: DGI_FORMAT | (number === all.length - 1 ? LAST_BLOCK : 0),
+        p1:
+          STORE_DATA.structure.dgi |
+          (protect && block.secret ? STORE_DATA.encryption.dek : STORE_DATA.encryption.none) |
+          (number === all.length - 1 ? STORE_DATA.last : 0),
         p2: number,
         data: concat(...block.parts),
       },

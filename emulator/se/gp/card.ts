@@ -2,6 +2,7 @@ import type { Privilege } from "../../../src/protocols/gp/registry.js";
 import { ACTIVATION, APPLICATION_STATES, CARD_STATES } from "../../../src/protocols/gp/registry.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { NO_BYTES } from "../../../src/util/bytes.js";
+import { isTapbenchError } from "../../../src/util/errors.js";
 import { emulatorError } from "../../errors.js";
 import type { AnyApplet, AppletContext, AppletStorage, CardManager, CardSettings } from "../applet.js";
 import { InstanceStorage } from "../instance-storage.js";
@@ -89,13 +90,13 @@ export function manufacture(
       lifeCycle,
       activation: ACTIVATION.activated,
     };
-    registry.putApplication(entry);
+    registry.putApplications([entry]);
     return entry;
   };
   const { personalized, selectable } = APPLICATION_STATES;
   const first = add(DOMAIN_MODULE, issuer.aid, issuer.aid, ISSUER_PRIVILEGES, personalized);
   storeKeys(new InstanceStorage(store, first.number), issuer.version, issuer.keys);
-  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain"], personalized);
+  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain", "trustedPath"], personalized);
   storeKeys(new InstanceStorage(store, owner.number), domain.version, domain.keys);
   for (const { module, aid } of applications) add(module, aid, domain.aid, [], selectable);
   registry.cardState = CARD_STATES.secured;
@@ -137,19 +138,33 @@ export class GpCard {
     return via === "wired" || domain || entry.activation === ACTIVATION.activated;
   }
 
+  /** Whether commands reach an application that is selected: on a locked card only the final one, on a terminated one the issuer's domain (5.1.1). */
+  serves({ number, entry }: Instance): boolean {
+    const { cardState } = this.registry;
+    if (cardState === CARD_STATES.terminated) return number === this.issuer.number;
+    return cardState !== CARD_STATES.cardLocked || entry?.privileges.has("finalApplication") === true;
+  }
+
   get terminated(): boolean {
     return this.registry.cardState === CARD_STATES.terminated;
   }
 
-  /** The issuer's domain: selected when nothing is, and by a name of no bytes. */
+  /** The issuer's domain: selected by a name of no bytes. */
   get issuer(): Instance {
     return this.instances[0]!;
+  }
+
+  /** Selected when nothing is: whoever has the Card Reset privilege, the issuer's domain where that one is not selectable. */
+  defaultFor(via: AppletContext["via"]): Instance {
+    const chosen = this.instances.find(({ entry }) => entry?.privileges.has("cardReset"));
+    return chosen && this.selectable(chosen, via) ? chosen : this.issuer;
   }
 
   /** What a domain is given; other applications get nothing. */
   managerFor(
     instance: Instance,
     contextFor: (instance: Instance, secured: boolean) => AppletContext,
+    selected: (instance: Instance["number"]) => boolean,
   ): CardManager | undefined {
     const { entry } = instance;
     if (!entry?.privileges.has("securityDomain")) return undefined;
@@ -160,10 +175,12 @@ export class GpCard {
       settings: this.#settings,
       freeMemory: this.#store.free,
       storageOf: (domain): AppletStorage => new InstanceStorage(this.#store, domain.number),
-      install: (wanted, parameters) => this.#install(wanted, parameters, contextFor),
-      forward: (to, state, command) => {
+      install: (wanted, parameters, loadFile) => this.#install(wanted, parameters, loadFile, contextFor),
+      inUse: ({ number }) => selected(number),
+      forward: (to, state, command, decipher) => {
         const target = this.#instance(to);
-        return target.applet.process(contextFor(target, true), state ?? target.applet.initial, command);
+        const targets = { ...contextFor(target, true), decipher };
+        return target.applet.process(targets, state ?? target.applet.initial, command);
       },
     };
   }
@@ -171,19 +188,25 @@ export class GpCard {
   #install(
     wanted: Omit<ApplicationEntry, "number" | "applet">,
     parameters: Uint8Array,
+    file: LoadFileEntry,
     contextFor: (instance: Instance, secured: boolean) => AppletContext,
   ): number {
-    const file = this.registry.loadFile(wanted.loadFile);
-    const applet = file?.modules.find(({ aid }) => Buffer.compare(aid, wanted.module) === 0)?.applet;
+    const applet = file.modules.find(({ aid }) => Buffer.compare(aid, wanted.module) === 0)?.applet;
     if (applet === undefined || !this.#modules.has(applet)) return SW.dataNotFound;
-    if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.conditionsOfUse;
+    if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.wrongData;
     const entry: ApplicationEntry = { ...wanted, number: this.registry.freeNumber(), applet };
     const instance = this.#instance(entry);
-    // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
-    const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
-    if (sw === SW.ok) this.registry.putApplication(entry);
-    else this.registry.clear();
-    return sw;
+    try {
+      // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
+      const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
+      if (sw === SW.ok) this.registry.putApplications([entry], file);
+      else this.registry.clear();
+      return sw;
+    } catch (error) {
+      if (!isTapbenchError(error, "emulator/store-full")) throw error;
+      this.registry.clear();
+      return SW.noMemory;
+    }
   }
 
   #instance(entry: ApplicationEntry): Instance {

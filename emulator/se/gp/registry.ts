@@ -100,12 +100,17 @@ function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
   return { aid: value(TAG.aid), version: value(TAG.version), domain: value(TAG.domain), modules };
 }
 
+/** The issuer's domain is made first. */
+const ISSUER = 1;
+/** What one application at most has (GlobalPlatform Card Specification 2.3.1, 6.6). */
+export const ONLY_ONE: readonly Privilege[] = ["cardReset", "finalApplication"];
+
 type Change = readonly [id: number, bytes: Uint8Array | undefined];
 
 /** What is installed, as last read from the store; gone and read again after a power cut. */
 export class CardRegistry {
   readonly #store: ObjectStore;
-  readonly #applications = new Map<number, ApplicationEntry>();
+  #applications: ReadonlyMap<number, ApplicationEntry>;
   readonly #loadFiles = new Map<number, LoadFileEntry>();
   #cardState: number;
   /** Counts changes, for those who keep what follows from the registry. */
@@ -113,11 +118,13 @@ export class CardRegistry {
 
   constructor(store: ObjectStore) {
     this.#store = store;
+    const applications = new Map<number, ApplicationEntry>();
     for (const id of store.ids) {
       if (id > APPLICATIONS && id <= APPLICATIONS + LAST_NUMBER)
-        this.#applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
+        applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
       else if (id >= LOAD_FILES && id < CARD) this.#loadFiles.set(id, decodeLoadFile(store.get(id)!));
     }
+    this.#applications = applications;
     this.#cardState = store.get(CARD)?.[0] ?? 0;
     this.clear();
   }
@@ -159,31 +166,65 @@ export class CardRegistry {
     throw emulatorError("store-full", `a card has at most ${LAST_NUMBER} applications; remove one first`, {});
   }
 
-  /** Adds an application, or changes it. @throws `emulator/store-full`, and nothing is changed then */
-  putApplication(entry: ApplicationEntry): void {
-    this.#store.put(APPLICATIONS + entry.number, encodeApplication(entry));
-    this.#applications.set(entry.number, entry);
+  /** Adds applications, or changes them, all at once. @throws `emulator/store-full`, and nothing is changed then */
+  putApplications(entries: readonly ApplicationEntry[], loadFile?: LoadFileEntry): void {
+    const after = this.#settled(
+      new Map([...this.#applications, ...entries.map((entry) => [entry.number, entry] as const)]),
+    );
+    this.#change(after, loadFile && [this.#fileNumber(loadFile.aid), loadFile]);
+  }
+
+  /** What only one application has is the newcomer's, and the issuer's domain's again when nobody has it (6.6). */
+  #settled(all: Map<number, ApplicationEntry>): ReadonlyMap<number, ApplicationEntry> {
+    const issuer = all.get(ISSUER);
+    if (!issuer) return all;
+    const privileges = new Set(issuer.privileges);
+    for (const privilege of ONLY_ONE) {
+      const taken = [...all.values()].some((entry) => entry.number !== ISSUER && entry.privileges.has(privilege));
+      if (taken) privileges.delete(privilege);
+      else privileges.add(privilege);
+    }
+    return all.set(ISSUER, { ...issuer, privileges });
+  }
+
+  /** Brings the store to what the registry is to be; one entry that differs is one object. */
+  #change(
+    after: ReadonlyMap<number, ApplicationEntry>,
+    file?: readonly [id: number, entry: LoadFileEntry | undefined],
+  ): void {
+    const wanted: Change[] = [...after].map(([number, entry]) => [APPLICATIONS + number, encodeApplication(entry)]);
+    for (const number of this.#applications.keys())
+      if (!after.has(number)) wanted.push([APPLICATIONS + number, undefined]);
+    if (file) wanted.push([file[0], file[1] && encodeLoadFile(file[1])]);
+    const changes = wanted.filter(([id, bytes]) => {
+      const before = this.#store.get(id);
+      return !bytes || !before || !equalBytes(before, bytes);
+    });
+    this.#store.putAll(changes);
+    this.#applications = after;
+    if (file?.[1]) this.#loadFiles.set(file[0], file[1]);
+    else if (file) this.#loadFiles.delete(file[0]);
     this.changes++;
   }
 
-  /** Adds a load file. @throws `emulator/store-full` */
-  putLoadFile(entry: LoadFileEntry): void {
+  /** The place of a load file: its own, or the first that is free. */
+  #fileNumber(aid: Uint8Array): number {
+    for (const [id, entry] of this.#loadFiles) if (equalBytes(entry.aid, aid)) return id;
     let id = LOAD_FILES;
-    for (; this.#loadFiles.has(id); id++) if (equalBytes(this.#loadFiles.get(id)!.aid, entry.aid)) break;
-    this.#store.put(id, encodeLoadFile(entry));
-    this.#loadFiles.set(id, entry);
-    this.changes++;
+    while (this.#loadFiles.has(id)) id++;
+    return id;
+  }
+
+  /** Adds a load file, or changes it. @throws `emulator/store-full` */
+  putLoadFile(entry: LoadFileEntry): void {
+    this.#change(this.#applications, [this.#fileNumber(entry.aid), entry]);
   }
 
   /** All of them at once, their registry entries first: after a cut they are there whole or not at all. */
   remove(applications: readonly ApplicationEntry[], loadFile?: LoadFileEntry): void {
-    const file = [...this.#loadFiles].find(([, entry]) => entry === loadFile)?.[0];
-    const changes: Change[] = applications.map(({ number }) => [APPLICATIONS + number, undefined]);
-    if (file !== undefined) changes.push([file, undefined]);
-    this.#store.putAll(changes);
-    for (const { number } of applications) this.#applications.delete(number);
-    if (file !== undefined) this.#loadFiles.delete(file);
-    this.changes++;
+    const after = new Map(this.#applications);
+    for (const { number } of applications) after.delete(number);
+    this.#change(this.#settled(after), loadFile && [this.#fileNumber(loadFile.aid), undefined]);
     this.clear();
   }
 

@@ -13,6 +13,7 @@ import {
   InstallForLoad,
   InstallForPersonalization,
   PutKey,
+  STORE_DATA,
 } from "./messages.js";
 import { decodeRegistry, NEXT, SCOPES, STATUS_FORMAT, type RegistryEntry, type Scope } from "./registry.js";
 import { LEVEL } from "./secure-channel.js";
@@ -266,8 +267,11 @@ export function* personalize(card: SecuredCard, application: Uint8Array): CardAs
 }
 
 /** How the data of STORE DATA is written (table 11-89). */
-export const STORE_FORMAT = { unspecified: 0x00, dgi: 0x08, berTlv: 0x10 } as const;
-const ENCRYPTED = 0x60;
+export const STORE_FORMAT = {
+  unspecified: STORE_DATA.structure.none,
+  dgi: STORE_DATA.structure.dgi,
+  berTlv: STORE_DATA.structure.berTlv,
+} as const;
 
 /** STORE DATA in blocks that fit secured. @throws `gp/refused` */
 export function* storeData(
@@ -276,7 +280,7 @@ export function* storeData(
   format: keyof typeof STORE_FORMAT,
   encrypted = false,
 ): CardAsking<void> {
-  const p1 = STORE_FORMAT[format] | (encrypted ? ENCRYPTED : 0);
+  const p1 = STORE_FORMAT[format] | (encrypted ? STORE_DATA.encryption.dek : 0);
   yield* blocks(card, data, 0xe2, () => p1, "STORE DATA");
 }
 
