@@ -5,9 +5,10 @@ import type { StoredKeys } from "../../emulator/se/gp/keys.js";
 import { PACKAGES } from "../../emulator/se/gp/packages.js";
 import { mchip } from "../../emulator/se/mchip/applet.js";
 import { ppse } from "../../emulator/se/ppse.js";
-import { openSession, type KeySet, type Opened } from "../../src/protocols/gp/poller.js";
+import { openSession, type KeySet, type Opened, type SecuredCard } from "../../src/protocols/gp/poller.js";
+import { decodeCommand, encodeResponse } from "../../src/protocols/iso7816/apdu.js";
 import { exchange, type CardAsking } from "../../src/protocols/iso7816/poller.js";
-import { unhex } from "../../src/util/bytes.js";
+import { hex, unhex } from "../../src/util/bytes.js";
 import { seededRandom } from "../../src/util/random.js";
 import { CARD_AID, COMPUTE, PPSE_NAME } from "./emulated-card.js";
 
@@ -92,3 +93,10 @@ export const open = (
     }),
     via,
   );
+
+/** One command as it is without its secure channel, sent through it; its answer likewise. */
+export const secured = (element: SecureElement, channel: SecuredCard, command: string): string =>
+  hex(encodeResponse(ask(element, channel.send(decodeCommand(unhex(command))))));
+
+/** One byte of length in front. */
+export const lv = (value: string): string => (value.length / 2).toString(16).padStart(2, "0").toUpperCase() + value;
