@@ -31,8 +31,8 @@ export interface CardManager {
   readonly freeMemory: number;
   /** Makes an instance and has its applet take the parameters; a load file that is new comes into the registry with it. */
   install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array, loadFile: LoadFileEntry): number;
-  /** Whether it is selected on any logical channel of any interface. */
-  inUse(instance: ApplicationEntry): boolean;
+  /** It is selected on a logical channel, of whichever interface. */
+  selected(entry: ApplicationEntry): boolean;
   /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
   forward(
     to: ApplicationEntry,

@@ -238,11 +238,13 @@ export class SecureElement {
     const channels = this.#channels[via];
     if (p1 === 0x80) {
       const closed = p2 === 0 ? on : p2;
-      if (closed === 0 || closed >= MAX_CHANNELS || !channels[closed]) return status(SW.wrongP1P2);
+      if (closed === 0 || closed >= MAX_CHANNELS) return status(SW.wrongP1P2);
+      if (!channels[closed]) return status(SW.alreadyClosed);
       this.#channels[via] = channels.with(closed, undefined);
       return status(SW.ok);
     }
     if (p1 !== 0 || p2 >= MAX_CHANNELS) return status(SW.wrongP1P2);
+    if (this.#card?.locked === true) return status(SW.functionNotSupported);
     if (p2 === 0 && le === undefined) return status(SW.wrongLength);
     const numbers = Array.from({ length: MAX_CHANNELS }, (_, number) => number).slice(1);
     const opened = p2 === 0 ? numbers.find((number) => !channels[number]) : p2;

@@ -56,10 +56,11 @@ describe.each([
 
   test("a success takes the slowness away and the count back", () => {
     const element = gpCard(choice);
-    const [first] = [guess(element), guess(element), guess(element)];
+    const first = guess(element);
+    for (let i = 0; i < 2; i++) guess(element);
     open(element, level, keys);
     const again = guess(element);
-    expect(again.took).toBe(first!.took);
+    expect(again.took).toBe(first.took);
     expect(left(element)).toBe(LIMIT - 1);
   });
 

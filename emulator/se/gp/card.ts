@@ -145,6 +145,12 @@ export class GpCard {
     return cardState !== CARD_STATES.cardLocked || entry?.privileges.has("finalApplication") === true;
   }
 
+  /** Locked, or at its end: no logical channels are opened (11.7.3.2). */
+  get locked(): boolean {
+    const { cardState } = this.registry;
+    return cardState === CARD_STATES.cardLocked || cardState === CARD_STATES.terminated;
+  }
+
   get terminated(): boolean {
     return this.registry.cardState === CARD_STATES.terminated;
   }
@@ -176,7 +182,7 @@ export class GpCard {
       freeMemory: this.#store.free,
       storageOf: (domain): AppletStorage => new InstanceStorage(this.#store, domain.number),
       install: (wanted, parameters, loadFile) => this.#install(wanted, parameters, loadFile, contextFor),
-      inUse: ({ number }) => selected(number),
+      selected: ({ number }) => selected(number),
       forward: (to, state, command, decipher) => {
         const target = this.#instance(to);
         const targets = { ...contextFor(target, true), decipher };

@@ -40,7 +40,7 @@ const hasDependents = ({ registry }: CardManager, { aid, privileges }: Applicati
 
 /** It is the domain that is asked, it is selected somewhere, or something belongs to it. */
 const cannotGo = (manager: CardManager, entry: ApplicationEntry): boolean =>
-  entry.number === manager.own.number || manager.inUse(entry) || hasDependents(manager, entry);
+  entry.number === manager.own.number || manager.selected(entry) || hasDependents(manager, entry);
 
 function removeApplication(manager: CardManager, state: ContentState, entry: ApplicationEntry): ContentStep {
   if (cannotGo(manager, entry)) return say(state, SW.conditionsOfUse);

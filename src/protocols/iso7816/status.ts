@@ -92,6 +92,8 @@ export const SW = {
   ok: 0x9000,
   /** GlobalPlatform Card Specification 2.3.1, table 11-32: more data is to be had with the same command's next form. */
   moreData: 0x6310,
+  /** GlobalPlatform Card Specification 2.3.1, 11.7.3.2: the logical channel is closed already; a warning. */
+  alreadyClosed: 0x6200,
   /** GlobalPlatform Card Specification 2.3.1, 11.9.3.2: SELECT of the issuer's domain on a card that is locked; a warning. */
   cardLocked: 0x6283,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */

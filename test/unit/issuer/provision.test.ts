@@ -51,7 +51,7 @@ async function provisioned(choice: CardChoice, keys = TEST_KEYS, profile = "k2-o
 
 /** The commands behind the secured ones, with the keys of that session. */
 function unwrapped(scp: 2 | 3, wire: readonly string[]): CommandApdu[] {
-  const [, , update, answer, authenticate] = wire.map(unhex) as unknown as Uint8Array[];
+  const [, , update, answer, authenticate] = wire.map(unhex);
   const challenge = update!.subarray(5, 13);
   const rest = wire.filter((_, i) => i >= 6 && i % 2 === 0).map((apdu) => decodeCommand(unhex(apdu)));
   const out: CommandApdu[] = [];
