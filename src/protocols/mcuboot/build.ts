@@ -4,9 +4,19 @@ import type { SigningKey } from "../../crypto/signing.js";
 import { concat, NO_BYTES, roomFor } from "../../util/bytes.js";
 import type { Random } from "../../util/random.js";
 import { bootRecord } from "./boot-record.js";
-import { wrapContentKey } from "./encryption.js";
+import { isEncrypted, wrapContentKey } from "./encryption.js";
 import { mcubootError } from "./errors.js";
-import { Dependency, FLAGS, HEADER_BYTES, IMAGE_MAGIC, ImageHeader, MAX_IMAGE, TlvEntry, TlvInfo } from "./image.js";
+import {
+  Dependency,
+  FLAGS,
+  HEADER_BYTES,
+  IMAGE_MAGIC,
+  ImageHeader,
+  MAX_IMAGE,
+  TlvEntry,
+  TlvInfo,
+  type Image,
+} from "./image.js";
 import { AREA_MAGIC, TLV } from "./tlv.js";
 import { trailerBytes, trailerMagic, trailerOffsets } from "./trailer.js";
 import { HASHES, SIGNATURE_TLV } from "./verify.js";
@@ -71,7 +81,7 @@ const MAX_VALUE = 0xffff;
  */
 export function buildImage(payload: Uint8Array, options: BuildOptions): Uint8Array {
   checkOptions(payload, options);
-  const { key, encrypt, random, version, pad } = options;
+  const { encrypt, random, version, pad } = options;
   const headerSize = options.headerSize ?? HEADER_BYTES;
   const hash = HASHES.get(hashTlv(options))!.of;
   // Encrypted images end on a block of the cipher.
@@ -90,20 +100,8 @@ export function buildImage(payload: Uint8Array, options: BuildOptions): Uint8Arr
     pad: 0,
   });
   const head = concat(header, new Uint8Array(headerSize - HEADER_BYTES).fill(ERASED));
-  const covered = concat(head, body, guarded);
-  const digest = hash(covered);
-  const signed = key?.sign(options.pure === true ? covered : digest, random);
   const tlvs = [
-    { type: hashTlv(options), value: digest },
-    ...(options.pure === true ? [{ type: TLV.pureSignature, value: Uint8Array.of(1) }] : []),
-    ...(key
-      ? [
-          options.wholePublicKey === true
-            ? { type: TLV.publicKey, value: key.der }
-            : { type: TLV.keyHash, value: hash(key.der) },
-          { type: SIGNATURE_TLV[key.kind], value: signed! },
-        ]
-      : []),
+    ...seals(concat(head, body, guarded), options),
     ...(encrypt && content ? [wrapContentKey(content, encrypt.to, random, encrypt.hash)] : []),
   ];
   const shown = content ? aesCtr(content, body) : body;
@@ -111,7 +109,37 @@ export function buildImage(payload: Uint8Array, options: BuildOptions): Uint8Arr
   return pad ? padded(image, pad) : image;
 }
 
-const hashTlv = ({ hash, key }: BuildOptions): number =>
+export type SignOptions = Pick<BuildOptions, "key" | "random" | "hash" | "pure" | "wholePublicKey">;
+
+/**
+ * The same image with another hash and signature, or none: header, payload and protected TLVs stay as they are, padding and trailer go.
+ * @throws `mcuboot/bad-argument` also for an encrypted image, whose signature is over what cannot be read here
+ */
+export function signAgain(image: Image, options: SignOptions): Uint8Array {
+  checkKey(options);
+  if (isEncrypted(image)) throw wrong("an encrypted image is signed before it is encrypted; build it anew");
+  return concat(image.covered, area(seals(image.covered, options), AREA_MAGIC.plain));
+}
+
+/** Hash, key and signature over what they cover. */
+function seals(covered: Uint8Array, options: SignOptions): readonly Tlv[] {
+  const { key, random, pure = false, wholePublicKey = false } = options;
+  const type = hashTlv(options);
+  const hash = HASHES.get(type)!.of;
+  const digest = hash(covered);
+  return [
+    { type, value: digest },
+    ...(pure ? [{ type: TLV.pureSignature, value: Uint8Array.of(1) }] : []),
+    ...(key
+      ? [
+          wholePublicKey ? { type: TLV.publicKey, value: key.der } : { type: TLV.keyHash, value: hash(key.der) },
+          { type: SIGNATURE_TLV[key.kind], value: key.sign(pure ? covered : digest, random) },
+        ]
+      : []),
+  ];
+}
+
+const hashTlv = ({ hash, key }: SignOptions): number =>
   HASH_TLV[hash ?? (key?.kind === "ecdsa-p384" ? "sha384" : "sha256")];
 
 function flagsOf({ encrypt, nonBootable, loadAddress, romFixed }: BuildOptions): number {
@@ -172,17 +200,23 @@ function padded(image: Uint8Array, pad: Padding): Uint8Array {
   return out;
 }
 
+const wrong = (says: string): Error => mcubootError("bad-argument", says, {});
+
+function checkKey({ key, hash, pure }: SignOptions): void {
+  if (pure === true && key?.kind !== "ed25519") throw wrong("only Ed25519 signs images themselves; leave pure out");
+  const only = key?.kind === "ecdsa-p384" ? "sha384" : "sha256";
+  if (key && key.kind !== "ed25519" && hash !== undefined && hash !== only)
+    throw wrong(`${key.kind} goes with ${only}, not ${hash}`);
+}
+
 function checkOptions(payload: Uint8Array, options: BuildOptions): void {
-  const { headerSize = HEADER_BYTES, key, hash, pure, custom = [], securityCounter = 0, pad, encrypt } = options;
-  const wrong = (says: string): Error => mcubootError("bad-argument", says, {});
+  const { headerSize = HEADER_BYTES, custom = [], securityCounter = 0, pad, encrypt } = options;
+  checkKey(options);
   if (payload.length === 0 || payload.length > MAX_IMAGE / 2)
     throw wrong(`a payload has 1 to ${MAX_IMAGE / 2} bytes, not ${payload.length}`);
   if (!Number.isInteger(headerSize) || headerSize < HEADER_BYTES || headerSize > 0xffff)
     throw wrong(`a header has ${HEADER_BYTES} to 65535 bytes, not ${headerSize}`);
   if (!(securityCounter >= 0 && securityCounter <= 0xffff_ffff)) throw wrong("a security counter has 32 bits");
-  if (pure === true && key?.kind !== "ed25519") throw wrong("only Ed25519 signs images themselves; leave pure out");
-  if (key && key.kind !== "ed25519" && hash !== undefined && hash !== (key.kind === "ecdsa-p384" ? "sha384" : "sha256"))
-    throw wrong(`${key.kind} goes with ${key.kind === "ecdsa-p384" ? "sha384" : "sha256"}, not ${hash}`);
   if (options.loadAddress !== undefined && options.romFixed !== undefined)
     throw wrong("an image is copied to its address or runs where it lies, not both");
   for (const { type, value } of custom)

@@ -85,6 +85,9 @@ export interface Image {
   readonly end: number;
 }
 
+/** Whether bytes begin as an image does. */
+export const isImage = (bytes: Uint8Array): boolean => bytes.length >= HEADER_BYTES && word(bytes, 0) === IMAGE_MAGIC;
+
 /**
  * Takes an image apart, as the boot loader walks it: what stands behind its end is left alone.
  * @throws `mcuboot/not-an-image`, `mcuboot/truncated`, `mcuboot/bad-tlv`, `mcuboot/too-large`
@@ -94,7 +97,7 @@ export function parseImage(bytes: Uint8Array): Image {
     throw mcubootError("too-large", `${bytes.length} bytes are more than the ${MAX_IMAGE} of the largest image`, {
       length: bytes.length,
     });
-  if (bytes.length < HEADER_BYTES || word(bytes, 0) !== IMAGE_MAGIC)
+  if (!isImage(bytes))
     throw mcubootError(
       "not-an-image",
       "it does not begin as MCUboot images do, with 3D B8 F3 96; is it the signed file?",

@@ -2,7 +2,7 @@ import { sha256, sha384, sha512 } from "../../crypto/hash.js";
 import type { SigningKind, VerifyingKey } from "../../crypto/signing.js";
 import { equalBytes } from "../../util/bytes.js";
 import { FLAGS, type Image, type ImageTlv } from "./image.js";
-import { TLV, TLV_NAMES, UNPROTECTED } from "./tlv.js";
+import { TLV, UNPROTECTED } from "./tlv.js";
 
 /** Hashes by the TLV that holds them. */
 export const HASHES: ReadonlyMap<number, { readonly name: string; readonly of: (bytes: Uint8Array) => Uint8Array }> =
@@ -121,6 +121,3 @@ function signer(
   }
   return worst;
 }
-
-/** For people: what a TLV is. */
-export const tlvName = (type: number): string => TLV_NAMES.get(type) ?? `type ${type.toString(16).padStart(4, "0")}`;
