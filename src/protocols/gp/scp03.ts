@@ -160,7 +160,6 @@ function startBlock(enc: AesKey, counter: number, ofResponse: boolean): Uint8Arr
 function macInput(command: CommandApdu, macLength: number): Uint8Array {
   const data = command.data ?? NO_BYTES;
   const room = roomFor(data.length + macLength);
-  room.fill(0);
   room.set(data);
   const encoded = encodeCommand({ ...command, cla: macClass(command.cla), data: room });
   const le = command.le === undefined ? 0 : encoded[4] === 0 ? 2 : 1;
