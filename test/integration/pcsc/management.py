@@ -65,12 +65,27 @@ def ask(host, plain):
         return {"wire": len(answer), "refused": str(refused)}
 
 
+def ask_without_le(host, plain):
+    """The same where the card must be asked for its answer: 61xx, and GET RESPONSE outside of secure messaging."""
+    first = send(host.wrap(bytes.fromhex(plain)))
+    answer = send(bytes.fromhex("00C00000") + first[-1:])
+    return {"first": first, "plain": host.unwrap_response(answer)}
+
+
 def session(level):
     host, told = initialize(key)
     told["authenticate"] = send(host.authenticate(level))
     told["status"] = {name: ask(host, apdu) for name, apdu in GET_STATUS.items()}
     told["without data"] = ask(host, "80CA9F7F00")
+    told["without Le"] = ask_without_le(host, "80F28002024F00")
     return told
+
+
+def stored():
+    """STORE DATA of the issuer identification number, and what anybody reads afterwards."""
+    host = opened(0x33)
+    answer = host.unwrap_response(send(host.wrap(bytes.fromhex("80E290000642045413330F00"))))
+    return [answer, bytes.fromhex(raw("00A4040000"))[-2:], bytes.fromhex(raw("80CA004200"))]
 
 
 def opened(level):
@@ -96,7 +111,7 @@ def wrong_key():
     host, told = initialize(bytes(reversed(key)))
     refused = send(host.authenticate(0x01))
     again = send(host.authenticate(0x01))
-    return {"cryptogram": told["cryptogram"], "authenticate": [refused, again], "then": session(0x01)["authenticate"]}
+    return {"cryptogram": told["cryptogram"], "authenticate": [refused, again], "afterwards": session(0x01)["authenticate"]}
 
 
 def wrong_mac():
@@ -113,6 +128,7 @@ result = {
     "identity": {apdu: raw(apdu) for apdu in ("00A4040000", "80CA9F7F00", "80CA006600", "80CA00E000", "80CA00C100", "80CA004200")},
     "before authentication": [raw(GET_STATUS["domain"]), raw("84" + GET_STATUS["domain"][2:])],
     "levels": {"%02X" % level: session(level) for level in (0x01, 0x03, 0x13, 0x33)},
+    "stored": stored(),
     "wrong MAC": spoiled(lambda apdu: flipped(apdu, -2)),
     "changed data": spoiled(lambda apdu: flipped(apdu, 6)),
     "unsecured": spoiled(lambda apdu: bytes.fromhex(GET_STATUS["domain"])),

@@ -39,6 +39,7 @@ interface Managed {
         readonly authenticate: string;
         readonly status: Readonly<Record<"domain" | "applications" | "none", Asked>>;
         readonly "without data": Asked;
+        readonly "without Le": { readonly first: string; readonly plain: string };
       }
     >
   >;
@@ -105,6 +106,13 @@ describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("the emulated element
       expect.stringMatching(CPLC) as string,
     ]);
     expect(all.map((one) => one.wire)).toEqual(wire);
+    // Without Le the whole answer waits: its bytes without the status word are announced.
+    const announced = (wire[0]! - 2).toString(16).toUpperCase().padStart(2, "0");
+    expect(told["without Le"]).toEqual({ first: `61${announced}`, plain: `${ISSUER_DOMAIN}9000` });
+  });
+
+  test("STORE DATA at level 33, and anybody reads what was stored", () => {
+    expect(managed["stored"]).toEqual(["9000", "9000", "42045413330F9000"]);
   });
 
   test.each(["wrong MAC", "changed data", "unsecured"])("%s ends the session", (how) => {
@@ -112,7 +120,7 @@ describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("the emulated element
   });
 
   test("wrong keys: a cryptogram that does not fit, 6300, and no second try with the same challenge", () => {
-    expect(managed["wrong key"]).toEqual({ cryptogram: false, authenticate: ["6300", "6982"], then: "9000" });
+    expect(managed["wrong key"]).toEqual({ cryptogram: false, authenticate: ["6300", "6982"], afterwards: "9000" });
     expect(managed["wrong MAC of EXTERNAL AUTHENTICATE"]).toBe("6300");
   });
 
