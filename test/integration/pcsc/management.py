@@ -1,6 +1,6 @@
-# Manages the secure element in a PC/SC reader as GlobalPlatform tools do: SELECT and GET DATA, then sessions of SCP03 at every level, and
-# sessions that somebody spoils. Knows nothing of tapbench: pyscard, and scp_witness.py for the secure channel.
-# Arguments: reader, key. Prints one JSON document; bytes are hexadecimal.
+# Manages the secure element in a PC/SC reader as GlobalPlatform tools do: SELECT and GET DATA, then sessions of SCP03 or SCP02 at the levels asked
+# for, and sessions that somebody spoils. Knows nothing of tapbench: pyscard, and scp_witness.py for the secure channel.
+# Arguments: reader, key, levels. Prints one JSON document; bytes are hexadecimal.
 import json
 import os
 import sys
@@ -9,13 +9,14 @@ from smartcard.CardConnection import CardConnection
 from smartcard.System import readers
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
-from scp_witness import Refused, Scp03
+from scp_witness import Refused, Scp02, Scp03
 
 HOST_CHALLENGE = bytes.fromhex("C81ED3B6B3DEF556")
 GET_STATUS = {"domain": "80F28002024F0000", "applications": "80F24002024F0000", "none": "80F24002074F05A1A2A3A4A500"}
 
 reader = next(each for each in readers() if str(each) == sys.argv[1])
 key = bytes.fromhex(sys.argv[2])
+levels = [int(level, 16) for level in sys.argv[3:]]
 connection = reader.createConnection()
 connection.connect(CardConnection.T1_protocol)
 
@@ -45,12 +46,18 @@ def initialize(with_key):
     answer = send(bytes.fromhex("8050000008") + HOST_CHALLENGE + b"\x00")
     if answer[-2:] != b"\x90\x00":
         sys.exit("INITIALIZE UPDATE: " + shown(answer))
-    card, cryptogram, sequence = answer[13:21], answer[21:29], answer[29:32]
-    host = Scp03(with_key, with_key, HOST_CHALLENGE, card)
+    if answer[11] == 2:
+        sequence, card, cryptogram = answer[12:14], answer[14:20], answer[20:28]
+        host = Scp02(with_key, with_key, HOST_CHALLENGE, card, sequence)
+        challenge = Scp02.challenge(key, sequence, aid)
+    else:
+        card, cryptogram, sequence = answer[13:21], answer[21:29], answer[29:32]
+        host = Scp03(with_key, with_key, HOST_CHALLENGE, card)
+        challenge = Scp03.challenge(key, sequence, aid, 8)
     told = {
         "aid": aid,
         "update": answer[10:],
-        "pseudo-random": Scp03.challenge(key, sequence, aid, 8) == card,
+        "pseudo-random": challenge == card,
         "cryptogram": cryptogram == host.card_cryptogram,
     }
     return host, told
@@ -83,7 +90,7 @@ def session(level):
 
 def stored():
     """STORE DATA of the issuer identification number, and what anybody reads afterwards."""
-    host = opened(0x33)
+    host = opened(levels[-1])
     answer = host.unwrap_response(send(host.wrap(bytes.fromhex("80E290000642045413330F00"))))
     return [answer, bytes.fromhex(raw("00A4040000"))[-2:], bytes.fromhex(raw("80CA004200"))]
 
@@ -97,7 +104,7 @@ def opened(level):
 
 def spoiled(changed):
     """What the card says to a spoiled command, and then to a good one."""
-    host = opened(0x33)
+    host = opened(levels[-1])
     bad = send(changed(host.wrap(bytes.fromhex(GET_STATUS["domain"]))))
     return [bad, send(host.wrap(bytes.fromhex(GET_STATUS["domain"])))]
 
@@ -127,7 +134,7 @@ def level_that_is_not_offered():
 result = {
     "identity": {apdu: raw(apdu) for apdu in ("00A4040000", "80CA9F7F00", "80CA006600", "80CA00E000", "80CA00C100", "80CA004200")},
     "before authentication": [raw(GET_STATUS["domain"]), raw("84" + GET_STATUS["domain"][2:])],
-    "levels": {"%02X" % level: session(level) for level in (0x01, 0x03, 0x13, 0x33)},
+    "levels": {"%02X" % level: session(level) for level in levels},
     "stored": stored(),
     "wrong MAC": spoiled(lambda apdu: flipped(apdu, -2)),
     "changed data": spoiled(lambda apdu: flipped(apdu, 6)),

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emulate } from "../../support/emulation.js";
@@ -6,7 +9,7 @@ import { startPcscd, type Pcscd } from "../../support/pcscd.js";
 import { missing } from "../../support/wires.js";
 
 /*
- * Programs that are not ours manage the emulated element through pcscd, over the contactless interface: pyscard with a secure channel of its own
+ * Programs that are not ours manage the emulated element through pcscd, over the contactless interface: pyscard with secure channels of its own
  * (scp_witness.py), and opensc-tool.
  */
 
@@ -46,16 +49,20 @@ interface Managed {
   readonly [refusal: string]: unknown;
 }
 
+async function manage(pcscd: Pcscd, reader: string, ...levels: readonly string[]): Promise<Managed> {
+  const { code, out, err } = await pcscd.run(PYTHON, [MANAGEMENT, reader, KEY, ...levels]);
+  expect(err).toBe("");
+  expect(code).toBe(0);
+  return JSON.parse(out) as Managed;
+}
+
 describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("the emulated element, managed through pcscd", () => {
   let pcscd: Pcscd;
   let managed: Managed;
   beforeAll(async () => {
     pcscd = await startPcscd();
     await emulate(pcscd, "band-s1", "--seed", "7");
-    const { code, out, err } = await pcscd.run(PYTHON, [MANAGEMENT, READER, KEY]);
-    expect(err).toBe("");
-    expect(code).toBe(0);
-    managed = JSON.parse(out) as Managed;
+    managed = await manage(pcscd, READER, "01", "03", "13", "33");
   });
   afterAll(() => pcscd?.close());
 
@@ -138,5 +145,61 @@ describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("the emulated element
     );
     const { "00A4040000": select, "80CA006600": recognition } = managed.identity;
     expect(answers).toEqual([select, select, recognition, recognition, "6982"]);
+  });
+});
+
+/** A profile of an element that speaks SCP02 with i = 55. */
+const OLD_BAND = `
+extends: band-s1
+title: A band with an old element
+element:
+  card:
+    scp: 2
+    i: "55"
+    issuerDomain: { aid: "A000000151000000", version: 48, keys: test:issuer-domain-des }
+    paymentDomain: { aid: "A00000015153504101", version: 49, keys: test:issuer-domain-des }
+`;
+
+describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("an old element, managed through pcscd with SCP02", () => {
+  let pcscd: Pcscd;
+  let folder: string;
+  let managed: Managed;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "old-band-"));
+    const profile = join(folder, "old-band.yaml");
+    await writeFile(profile, OLD_BAND);
+    pcscd = await startPcscd();
+    await emulate(pcscd, profile, "--seed", "7");
+    managed = await manage(pcscd, READER, "01", "03");
+  });
+  afterAll(async () => {
+    await pcscd?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  // Key version 30, SCP02, sequence counter 1, and the challenge of a real card with this key, domain and counter (GPShell's, see scp02.test.ts).
+  test("the challenge is a real card's", () => {
+    expect(managed.levels["01"]!.update).toMatch(/^300200013C2B9786B83B[0-9A-F]{16}9000$/);
+  });
+
+  test.each(["01", "03"])("level %s: an authenticated GET STATUS", (level) => {
+    const { status, ...told } = managed.levels[level]!;
+    expect(told).toMatchObject({ "pseudo-random": true, cryptogram: true, authenticate: "9000" });
+    expect([status.domain.plain, status.applications.plain, status.none.plain]).toEqual([
+      `${ISSUER_DOMAIN}9000`,
+      `${APPLICATIONS}9000`,
+      "6A88",
+    ]);
+  });
+
+  test("spoiled commands end the session; wrong keys are refused", () => {
+    const spoiled = ["wrong MAC", "changed data", "unsecured"].map((how) => managed[how]);
+    expect(spoiled).toEqual([
+      ["6982", "6982"],
+      ["6982", "6982"],
+      ["6982", "6982"],
+    ]);
+    expect(managed["wrong key"]).toEqual({ cryptogram: false, authenticate: ["6300", "6982"], afterwards: "9000" });
+    expect(managed["stored"]).toEqual(["9000", "9000", "42045413330F9000"]);
   });
 });
