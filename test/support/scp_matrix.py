@@ -1,6 +1,9 @@
 # Prints test/unit/gp/scp-matrix.txt: sessions as scp_witness.py works them out, one for each cell of key length, mode and level of SCP03, and of SCP02's
 # options and levels. Line by line: what it is, the answer to INITIALIZE UPDATE (host challenge in front), EXTERNAL AUTHENTICATE, then commands (>) and
 # answers (<), plain and secured.
+import sys
+
+sys.dont_write_bytecode = True
 from scp_witness import Scp02, Scp03
 
 AID = bytes.fromhex("A000000151000000")

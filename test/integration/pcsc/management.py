@@ -8,6 +8,7 @@ import sys
 from smartcard.CardConnection import CardConnection
 from smartcard.System import readers
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
 from scp_witness import Refused, Scp02, Scp03
 
