@@ -125,6 +125,7 @@ export function readPersonalisation(
     const checkValues = get(DGI.keyCheckValues);
     if (aip.length !== 2 || cdol1.length === 0 || !isCvn(cvn)) return undefined;
     if (checkValues && !keysMatch(keys, checkValues)) return undefined;
+    if (!covers(cdol1, mchipCryptogram(cvn))) return undefined;
     const pin = pinOf(get(DGI.pin), get(DGI.pinTries));
     if (pin === "incomplete") return undefined;
     return {
@@ -151,6 +152,16 @@ export function readPersonalisation(
     throw error;
   }
 }
+
+/** What the card adds to a cryptogram itself: AIP, ATC, its own data. */
+const CARD_DATA: readonly unknown[] = [0x82, 0x9f36];
+
+/** Whether the terminal will bring what the cryptogram covers; the unpredictable number makes session keys, with four bytes. */
+const covers = (cdol1: readonly DolEntry[], { version }: MchipRecipe): boolean =>
+  cdol1.every(({ tag, length }) => tag !== 0x9f37 || length === 4) &&
+  version.input.every(
+    (part) => typeof part !== "number" || CARD_DATA.includes(part) || cdol1.some(({ tag }) => tag === part),
+  );
 
 const MAX_TRIES = 15; // 63Cx has one digit for them
 

@@ -7,6 +7,7 @@ import { hex, unhex } from "../../../src/util/bytes.js";
 import { arpc, bytes, commonKey, enciphered, retailMac } from "../../support/card-crypto.js";
 import {
   AC_KEY,
+  CDOL1,
   cdolData,
   generateAc,
   GET_ATC,
@@ -90,7 +91,7 @@ describe("script commands", () => {
     const { seal, encipher } = openScripts(element);
     const record = object(
       "70",
-      object("57", "5413330089601075D3012201") + object("5F28", "0840") + object("8C", "9F0206"),
+      object("57", "5413330089601075D3012201") + object("5F28", "0840") + object("8C", CDOL1),
     );
     expect(
       sendAll(
@@ -229,6 +230,7 @@ describe("script commands", () => {
     ["a record by identifier", "04DC0112", "7000", "6A86"],
     ["a record without template", "04DC0114", "5700", "6A80"],
     ["a record without CDOL1", "04DC0114", "7000", "6A80"],
+    ["a CDOL1 that leaves out what the cryptogram covers", "04DC0114", "700D8C0B9F02069F1A0295059F3704", "6A80"],
     ["a record cut short", "04DC0114", "70055700", "6A80"],
   ])("%s: refused behind a right MAC, and counted as failed", (_, header, data, sw) => {
     const element = card({ lower: "05" });
