@@ -9,9 +9,9 @@ export interface ScriptSession {
   readonly atc: string;
   readonly ac: string;
   /** The next command. @param header class, instruction, P1, P2 @param data before the MAC */
-  seal(header: string, data?: string): string;
+  readonly seal: (header: string, data?: string) => string;
   /** A PIN block as the command carries it. */
-  encipher(block: string): string;
+  readonly encipher: (block: string) => string;
 }
 
 /** Where a transaction stands behind its first cryptogram; MACs are chained from there. */

@@ -1,6 +1,6 @@
 import { dolLength } from "../../../src/codec/dol.js";
 import { findTlv, parseTlv, tlv, valueOf } from "../../../src/codec/tlv.js";
-import { status, type CommandApdu, type ResponseApdu } from "../../../src/protocols/iso7816/apdu.js";
+import type { CommandApdu, ResponseApdu } from "../../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { NO_BYTES, u16be } from "../../../src/util/bytes.js";
 import { applet, type AppletContext, type AppletStorage } from "../applet.js";

@@ -37,7 +37,6 @@ const firstAc: Handler = (context, state, { p1, p2, data: field = NO_BYTES }, ca
   if (field.length !== dolLength(card.cdol1)) return say(state, SW.wrongLength);
   if (cda && !card.rsa) return say(state, SW.conditionsOfUse);
 
-  const { storage } = context;
   const terminal = splitDol(card.cdol1, field);
   const facts = cardFacts(context, card);
   const { type, cvr } = decide(card, {

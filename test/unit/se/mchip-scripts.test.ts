@@ -284,9 +284,7 @@ describe("a blocked application", () => {
     const element = blocked();
     const { seal } = openScripts(element);
     expect(send(element, seal(UNBLOCK), "wired")).toBe("9000");
-    expect(sendAll(element, [SELECT_CARD, GPO, generateAc("80")])).toMatchObject({
-      2: expect.stringContaining("9F270180"),
-    });
+    expect(sendAll(element, [SELECT_CARD, GPO, generateAc("80")])[2]).toContain("9F270180");
   });
 
   test("of a blocked card nothing is left but its personalisation", () => {
