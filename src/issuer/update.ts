@@ -1,6 +1,7 @@
 import { toBcd } from "../codec/bcd.js";
 import { buildDol, parseDol } from "../codec/dol.js";
 import { leaves, parseTlv, tlv, type Tlv } from "../codec/tlv.js";
+import { MchipCvr, MchipIad, type MchipCvrValue } from "../emv/mchip-cvr.js";
 import { dolFormat } from "../emv/tags.js";
 import type { CardProfile } from "../profiles/types.js";
 import type { CommandApdu, ResponseApdu } from "../protocols/iso7816/apdu.js";
@@ -50,6 +51,8 @@ export interface UpdateStep {
 /** What became of an update. */
 export interface UpdateReport {
   readonly atc: number;
+  /** What the card said of itself before anything was changed: tries left, scripts since the issuer's last answer and whether one failed. */
+  readonly cvr: MchipCvrValue;
   /** The application was blocked when the update began. */
   readonly wasBlocked: boolean;
   /** The card took the issuer's answer: its offline counters are at zero where that was wished, scripts before this one count as reported. */
@@ -148,6 +151,7 @@ export function* updateCard(parts: UpdateParts, wishes: UpdateWishes): CardAskin
   }
   return {
     atc: readUint(atc),
+    cvr: MchipCvr.decode(MchipIad.decode(first.get(0x9f10)!).cvr),
     wasBlocked: sw === SW.deactivated,
     answerTaken,
     steps,

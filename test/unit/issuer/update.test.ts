@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { openBench } from "../../../src/bench/bench.js";
+import { enterPin, type PinEntry } from "../../../src/emv/offline-pin.js";
 import type { UpdateReport, UpdateWishes } from "../../../src/issuer/update.js";
 import type { CardAsking } from "../../../src/protocols/iso7816/poller.js";
 import { exchange } from "../../../src/protocols/iso7816/poller.js";
 import { loadProfile } from "../../../src/profiles/load.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
+import { isTapbenchError } from "../../../src/util/errors.js";
 import { answerWith } from "../../../src/util/dialogue.js";
 
 /* An issuer's orders, carried to the secure element of an emulated band over its wired interface, and what the next taps make of them. */
@@ -44,9 +46,10 @@ async function band(card = "k2-pin") {
   const select = (): string => wired(`00A4040007${CARD}00`);
   const pay = (amount: bigint) => bench.tap(device, { amount, terminal: "supermarket" });
   const verify = (pin: string): string => wired(`00200080082${pin.length.toString(16)}${pin.padEnd(14, "F")}`);
+  const enter = (pin: string): PinEntry => carry(enterPin(pin));
   /** CVR of the last cryptogram. */
   const cvr = (): string | undefined => /9F1012.{4}(.{12})/.exec(taps.findLast((it) => it.includes("9F1012"))!)?.[1];
-  return { cvr, bench, device, card: issued[0]!, update, wired, wire, select, pay, verify };
+  return { enter, cvr, bench, device, card: issued[0]!, update, wired, wire, select, pay, verify };
 }
 
 describe("an update", () => {
@@ -60,7 +63,7 @@ describe("an update", () => {
     // lower limit 3: the fourth in a row wants to go online
     expect(await types(5)).toEqual(["TC", "TC", "TC", "ARQC", "ARQC"]);
     const report = update({ resetCounters: true });
-    expect(report).toEqual({ atc: 6, wasBlocked: false, answerTaken: true, steps: [], complete: true });
+    expect(report).toMatchObject({ atc: 6, wasBlocked: false, answerTaken: true, steps: [], complete: true });
     expect(wired("80CA9F1300")).toBe("9F130200069000"); // last online ATC
     expect(await types(4)).toEqual(["TC", "TC", "TC", "ARQC"]);
   });
@@ -70,6 +73,22 @@ describe("an update", () => {
     for (let i = 0; i < 3; i++) await pay(1_000n);
     expect(update({})).toMatchObject({ answerTaken: true, complete: true });
     expect((await pay(1_000n)).cryptogram?.type).toBe("ARQC");
+  });
+
+  test("a wallet hears how a PIN entry ended", async () => {
+    const { select, enter, bench, card, update } = await band();
+    const wrong = bench.issuer.pin(card) === "9999" ? "8888" : "9999";
+    select();
+    expect([enter(bench.issuer.pin(card)!), ...[1, 2, 3, 4].map(() => enter(wrong))]).toEqual([
+      { kind: "verified" },
+      { kind: "wrong", triesLeft: 2 },
+      { kind: "wrong", triesLeft: 1 },
+      { kind: "wrong", triesLeft: 0 },
+      { kind: "blocked" },
+    ]);
+    expect(update({ orders: [{ kind: "block" }] }).complete).toBe(true);
+    expect(enter(wrong)).toEqual({ kind: "refused", sw: 0x6985 });
+    expect(() => enter("123")).toThrow(expect.objectContaining({ code: "emv/bad-pin" }));
   });
 
   test("changes the limits: a card that may do one offline, and then none", async () => {
@@ -131,13 +150,67 @@ describe("an update", () => {
       "6983",
     ]);
     wire.length = 0;
-    expect(update({ orders: [{ kind: "unblock-pin" }] }).complete).toBe(true);
+    expect(update({ orders: [{ kind: "unblock-pin" }] })).toMatchObject({
+      complete: true,
+      cvr: { counters: { pinTries: 0 }, pin: { pinTriesExceeded: 1 } },
+    });
     expect(verify(pin)).toBe("9000");
     wire.length = 0;
     expect(update({ orders: [{ kind: "change-pin", pin: "271828182845" }] }).complete).toBe(true);
     expect(wire.join(" ")).not.toContain("2718");
     expect(bench.issuer.pin(card)).toBe("271828182845");
     expect([verify(pin), verify("271828182845"), wired("80CA9F1700")]).toEqual(["63C2", "9000", "9F1701039000"]);
+  });
+
+  test("whose last answer was lost: the next one hears that it was carried out", async () => {
+    const { device, bench, card, update, wired } = await band();
+    let answers = 0;
+    expect(() =>
+      answerWith(bench.issuer.update(card, { orders: [{ kind: "unblock-pin" }, { kind: "block" }] }, AT), (command) =>
+        answerWith(exchange(command), (apdu) => {
+          const response = unhex(wired(hex(apdu)));
+          if (++answers === 6) throw new Error("the wire broke"); // behind SELECT, GPO, two cryptograms, the first order
+          return { answer: response, took: 0 };
+        }),
+      ),
+    ).toThrow("the wire broke");
+    device.emulated.element.powerOff("wired");
+    const next = update({});
+    expect(next).toMatchObject({
+      wasBlocked: true,
+      cvr: { counters: { scripts: 2 }, limits: { scriptReceived: 1, scriptFailed: 0 } },
+    });
+  });
+
+  test("with the power cut at each operation: the old PIN or the new one, never neither, and the next update works", async () => {
+    const { device, bench, card, update, select, enter } = await band("k2-pin");
+    const { nvm } = device.emulated.element;
+    let known = bench.issuer.pin(card)!;
+    const ends = new Set<string>();
+    let cuts = 0;
+    for (let operation = 1; ; operation++) {
+      const wanted = String(100_000 + operation);
+      nvm.planCut(operation % 2 ? { inside: operation, kept: 5 } : { before: operation });
+      let lost = false;
+      try {
+        update({ orders: [{ kind: "change-pin", pin: wanted }], resetCounters: true });
+      } catch (error) {
+        expect(isTapbenchError(error, "emulator/power-lost")).toBe(true);
+        lost = true;
+      }
+      nvm.planCut(undefined);
+      select();
+      const taken = enter(wanted).kind === "verified";
+      expect(enter(known).kind === "verified").toBe(!taken);
+      if (taken) known = wanted;
+      expect(enter(known)).toEqual({ kind: "verified" }); // and with it all tries
+      if (!lost) break;
+      ends.add(taken ? "new" : "old");
+      cuts++;
+    }
+    expect(ends).toEqual(new Set(["old", "new"]));
+    expect(cuts).toBeGreaterThan(12);
+    expect(bench.issuer.pin(card)).toBe(known);
   });
 
   test("a PIN that was refused is not the issuer's", async () => {
