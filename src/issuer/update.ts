@@ -8,7 +8,7 @@ import type { CommandApdu, ResponseApdu } from "../protocols/iso7816/apdu.js";
 import type { CardAsking } from "../protocols/iso7816/poller.js";
 import { SW, swHex, swMeaning } from "../protocols/iso7816/status.js";
 import { ascii, equalBytes, readUint } from "../util/bytes.js";
-import { attempt } from "../util/errors.js";
+import { attempt, isTapbenchError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 import type { AtcVerdict } from "./atc.js";
 import { issuerError } from "./errors.js";
@@ -99,13 +99,28 @@ function cryptogramIn(answer: ResponseApdu): ReadonlyMap<number, Uint8Array> {
  * used before; `issuer/bad-order`, `emv/bad-pin` before anything is sent
  */
 export function* updateCard(parts: UpdateParts, wishes: UpdateWishes): CardAsking<UpdateReport> {
+  // Whether the orders can be said at all, before the card is asked.
+  const dry = { atc: new Uint8Array(2), arqc: new Uint8Array(8) };
+  scriptCommands({ recipe: RECIPES.get(parts.profile.cvn)!, keys: parts.keys }, dry, wishes.orders ?? []);
+  let report: UpdateReport;
+  try {
+    report = yield* openedUpdate(parts, wishes);
+  } catch (error) {
+    if (isTapbenchError(error) && error.code.startsWith("issuer/")) yield LEAVE;
+    throw error;
+  }
+  yield LEAVE;
+  return report;
+}
+
+/** SELECT of whatever the element selects by default: while the application is selected here, the air may not have it (Java Card). */
+const LEAVE: CommandApdu = { cla: 0x00, ins: 0xa4, p1: 0x04, p2: 0x00, le: 256 };
+
+function* openedUpdate(parts: UpdateParts, wishes: UpdateWishes): CardAsking<UpdateReport> {
   const { orders = [], resetCounters = false } = wishes;
   const { profile, keys } = parts;
   const recipe = RECIPES.get(profile.cvn)!; // card profiles have no other versions
   const card = { recipe, keys };
-  // Whether the orders can be said at all, before the card is asked.
-  scriptCommands(card, { atc: new Uint8Array(2), arqc: new Uint8Array(8) }, orders);
-
   const selected = yield command(0x00, 0xa4, 0x04, 0x00, profile.aid);
   const { sw } = mustBe(selected.answer, "SELECT", [SW.ok, SW.deactivated]);
   const pdolData = buildDol(parseDol(profile.pdol), () => undefined, dolFormat);

@@ -40,6 +40,7 @@ test("no trace shows a PIN, revealed or not", async () => {
   );
   expect(changed.complete).toBe(true);
   expect(leaks(JSON.stringify(changed), canaries)).toEqual([]);
+  wired(unhex("00A4040007A000000004101000"));
   expect(wired(unhex(`0020008008${BLOCK}`))).toEqual(unhex("9000"));
   wired(unhex("0020008008" + "2C999999999999FF"));
   for (const size of [255, 40])

@@ -44,7 +44,11 @@ async function band(card = "k2-pin") {
     );
   const update = (wishes: UpdateWishes): UpdateReport => carry(bench.issuer.update(issued[0]!, wishes, AT));
   const select = (): string => wired(`00A4040007${CARD}00`);
-  const pay = (amount: bigint) => bench.tap(device, { amount, terminal: "supermarket" });
+  /** What is selected over the wire is let go, so that the air can have it. */
+  const pay = (amount: bigint) => {
+    wired("00A4040000");
+    return bench.tap(device, { amount, terminal: "supermarket" });
+  };
   const verify = (pin: string): string => wired(`00200080082${pin.length.toString(16)}${pin.padEnd(14, "F")}`);
   const enter = (pin: string): PinEntry => carry(enterPin(pin));
   /** CVR of the last cryptogram. */
@@ -54,7 +58,7 @@ async function band(card = "k2-pin") {
 
 describe("an update", () => {
   test("resets the offline counters, so that offline payments go on", async () => {
-    const { pay, update, wired } = await band();
+    const { pay, update, select, wired } = await band();
     const types = async (times: number): Promise<(string | undefined)[]> => {
       const found: (string | undefined)[] = [];
       for (let i = 0; i < times; i++) found.push((await pay(1_000n)).cryptogram?.type);
@@ -64,6 +68,7 @@ describe("an update", () => {
     expect(await types(5)).toEqual(["TC", "TC", "TC", "ARQC", "ARQC"]);
     const report = update({ resetCounters: true });
     expect(report).toMatchObject({ atc: 6, wasBlocked: false, answerTaken: true, steps: [], complete: true });
+    select();
     expect(wired("80CA9F1300")).toBe("9F130200069000"); // last online ATC
     expect(await types(4)).toEqual(["TC", "TC", "TC", "ARQC"]);
   });
@@ -87,6 +92,7 @@ describe("an update", () => {
       { kind: "blocked" },
     ]);
     expect(update({ orders: [{ kind: "block" }] }).complete).toBe(true);
+    select();
     expect(enter(wrong)).toEqual({ kind: "refused", sw: 0x6985 });
     expect(() => enter("123")).toThrow(expect.objectContaining({ code: "emv/bad-pin" }));
   });
@@ -154,11 +160,13 @@ describe("an update", () => {
       complete: true,
       cvr: { counters: { pinTries: 0 }, pin: { pinTriesExceeded: 1 } },
     });
+    select();
     expect(verify(pin)).toBe("9000");
     wire.length = 0;
     expect(update({ orders: [{ kind: "change-pin", pin: "271828182845" }] }).complete).toBe(true);
     expect(wire.join(" ")).not.toContain("2718");
     expect(bench.issuer.pin(card)).toBe("271828182845");
+    select();
     expect([verify(pin), verify("271828182845"), wired("80CA9F1700")]).toEqual(["63C2", "9000", "9F1701039000"]);
   });
 
