@@ -64,7 +64,7 @@ export const securityDomain = applet<ContentState>({
     state: INITIAL,
     response: {
       data: tlv(0x6f, tlv(0x84, aid), tlv(0xa5, tlv(0x9f65, Uint8Array.of(MAX_COMMAND_DATA)))),
-      sw: manager?.registry.cardState === CARD_STATES.cardLocked ? SW.cardLocked : SW.ok,
+      sw: manager?.registry.cardState === CARD_STATES.cardLocked ? SW.deactivated : SW.ok,
     },
   }),
 

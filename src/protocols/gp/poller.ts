@@ -87,7 +87,7 @@ export function expectOk(answer: ResponseApdu, what: string): ResponseApdu {
 /** SELECT by name; none: the issuer security domain. A locked card's warning is an answer, so that it can be unlocked. @throws `gp/refused` */
 export function* selectDomain(aid: Uint8Array = NO_BYTES): CardAsking<ResponseApdu> {
   const { answer } = yield plain(0x00, 0xa4, 0x04, 0x00, aid, 256);
-  if (answer.sw === SW.cardLocked) return answer;
+  if (answer.sw === SW.deactivated) return answer;
   return expectOk(answer, aid.length === 0 ? "SELECT of the issuer security domain" : `SELECT of ${hex(aid)}`);
 }
 

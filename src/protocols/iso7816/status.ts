@@ -94,10 +94,12 @@ export const SW = {
   moreData: 0x6310,
   /** GlobalPlatform Card Specification 2.3.1, 11.7.3.2: the logical channel is closed already; a warning. */
   alreadyClosed: 0x6200,
-  /** GlobalPlatform Card Specification 2.3.1, 11.9.3.2: SELECT of the issuer's domain on a card that is locked; a warning. */
-  cardLocked: 0x6283,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
   hostNotAuthenticated: 0x6300,
+  /** ISO/IEC 7816-4: what was selected is deactivated; EMV: the application is blocked. */
+  deactivated: 0x6283,
+  /** The last digit says how many are left. */
+  triesLeft: 0x63c0,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
   secureMessagingNotSupported: 0x6882,
@@ -107,6 +109,8 @@ export const SW = {
   dataNotUsable: 0x6984,
   conditionsOfUse: 0x6985,
   commandNotAllowed: 0x6986,
+  secureMessagingMissing: 0x6987,
+  secureMessagingWrong: 0x6988,
   appletSelectionFailed: 0x6999,
   wrongData: 0x6a80,
   functionNotSupported: 0x6a81,

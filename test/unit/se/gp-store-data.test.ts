@@ -158,6 +158,14 @@ describe("padding of what is enciphered", () => {
     expect(seen(element)).toBe(VISIBLE);
   });
 
+  test("a PIN block of 8 bytes is itself again (EMV 4.3 Book 3 6.5.12: 24, the digits, F)", () => {
+    const { element, channel } = personalising();
+    secured(element, channel, store("08", 0, `${open_({})}9010${lv("0303")}`));
+    secured(element, channel, store("68", 1, `8000${lv(aes(KEYS))}`));
+    expect(secured(element, channel, store("E8", 2, `8010${lv(aes(pad("241234FFFFFFFFFF")))}`))).toBe("9000");
+    expect(seen(element)).toBe(VISIBLE);
+  });
+
   test("parts of an RSA key arrive as they are", () => {
     const { element, channel } = personalising();
     const parts = Object.entries(rsaGroupings()).map(([dgi, value]) => `${dgi}${lv(aes(value!))}`);
