@@ -1,5 +1,6 @@
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import type { Random } from "../../src/util/random.js";
+import type { ContactlessView } from "./gp/contactless.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./gp/registry.js";
 
 /** Which way a command came. Personalisation is for the wired one. */
@@ -16,6 +17,8 @@ export interface AppletContext {
   spend(work: { readonly symmetric: number } | { readonly rsaBits: number }): void;
   /** The card's own operations, for security domains only. */
   readonly manager?: CardManager | undefined;
+  /** The contactless registry, as far as the application may see it; absent on elements without card management. */
+  readonly contactless?: ContactlessView | undefined;
   /** The command came through the secure channel of the application's security domain. */
   readonly secured?: boolean | undefined;
 }
@@ -31,6 +34,8 @@ export interface CardManager {
   install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array): number;
   /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
   forward(to: ApplicationEntry, state: unknown, command: CommandApdu): AppletStep<unknown>;
+  /** It is selected on another logical channel, of whichever interface. */
+  selected(entry: ApplicationEntry): boolean;
   /** Storage of another domain: keys are inherited from the domain above. */
   storageOf(domain: ApplicationEntry): AppletStorage;
 }
@@ -68,6 +73,8 @@ export interface AppletStep<S> {
 export interface Applet<S> {
   readonly module: string;
   readonly initial: S;
+  /** It may be selected on several logical channels and interfaces at once (Java Card, `MultiSelectable`). */
+  readonly multiSelectable?: boolean;
   /** INSTALL [for install]: the application's own parameters (tag C9). A status word other than 9000 refuses; absent: they are left alone. */
   install?(context: AppletContext, parameters: Uint8Array): number;
   /** SELECT by its AID. */

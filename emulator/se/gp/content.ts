@@ -1,4 +1,4 @@
-import { findTlv, parseTlv, type Tlv } from "../../../src/codec/tlv.js";
+import { findTlv, parseTlv } from "../../../src/codec/tlv.js";
 import { aesCheckValue, aesKey } from "../../../src/crypto/aes.js";
 import { desKey, keyCheckValue } from "../../../src/crypto/des.js";
 import {
@@ -28,6 +28,7 @@ import { SW } from "../../../src/protocols/iso7816/status.js";
 import { concat, equalBytes, NO_BYTES } from "../../../src/util/bytes.js";
 import { attempt } from "../../../src/util/errors.js";
 import type { AppletContext, CardManager } from "../applet.js";
+import { withLifeCycle, withParameters } from "./contactless.js";
 import { keyVersions, removeKeys, storedKeys, storeKeys, type StoredKeys } from "./keys.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./registry.js";
 import { deciphered, kindOf, type SecureState } from "./session.js";
@@ -141,25 +142,29 @@ const installForInstall: Content = (context, manager, state, { p1, data = NO_BYT
   if (!parameters) return say(state, SW.wrongData);
   const selectable = (p1 & INSTALL.makeSelectable) !== 0;
   const quota = findTlv(parameters, 0xef, 0xc8)?.value;
-  const sw = manager.install(
+  const entry = withParameters(
+    registry,
     {
+      number: 0,
+      applet: "",
       aid: Uint8Array.from(asked.application),
       loadFile: loadFile.aid,
       module: Uint8Array.from(asked.module),
       domain: loadFile.domain,
       privileges: privilegesOf(asked.privileges),
-      lifeCycle: selectable ? APPLICATION_STATES.selectable : APPLICATION_STATES.installed,
-      activation: contactless(parameters),
+      lifeCycle: APPLICATION_STATES.installed,
+      activation: ACTIVATION.deactivated,
       ...(quota && { quota: quota.reduce((sum, byte) => sum * 256 + byte, 0) }),
     },
+    parameters,
+  );
+  if (!entry) return say(state, SW.wrongData);
+  const sw = manager.install(
+    selectable ? withLifeCycle(entry, APPLICATION_STATES.selectable) : entry,
     findTlv(parameters, 0xc9)?.value ?? NO_BYTES,
   );
   return sw === SW.ok ? done(state) : say(state, sw);
 };
-
-/** Initial contactless activation state: EF/A0/A5... of Amendment C 1.3, 3.2; activated where nothing is said. */
-const contactless = (parameters: readonly Tlv[]): number =>
-  findTlv(parameters, 0xef, 0xa0, 0x81)?.value[0] ?? ACTIVATION.activated;
 
 const makeSelectable: Content = (_context, manager, state, { data = NO_BYTES }) => {
   const asked = attempt(() => InstallForInstall.decode(data));
@@ -167,7 +172,7 @@ const makeSelectable: Content = (_context, manager, state, { data = NO_BYTES }) 
   if (!asked) return say(state, SW.wrongData);
   if (!entry || !reaches(manager, entry.domain, "globalRegistry")) return say(state, SW.dataNotFound);
   if (!manages(manager) || entry.lifeCycle !== APPLICATION_STATES.installed) return say(state, SW.conditionsOfUse);
-  manager.registry.putApplication({ ...entry, lifeCycle: APPLICATION_STATES.selectable });
+  manager.registry.putApplication(withLifeCycle(entry, APPLICATION_STATES.selectable));
   return done(state);
 };
 
@@ -193,15 +198,18 @@ const updateRegistry: Content = (_context, manager, state, { data = NO_BYTES }) 
   const entry = asked && manager.registry.application(asked.application);
   if (!asked) return say(state, SW.wrongData);
   if (!entry || !reaches(manager, entry.domain, "globalRegistry")) return say(state, SW.dataNotFound);
-  if (!manages(manager)) return say(state, SW.conditionsOfUse);
+  // What an application does over the air is its own domain's business; privileges are for those who manage content.
+  if (!manages(manager) && (asked.privileges.length > 0 || !equalBytes(entry.domain, manager.own.aid)))
+    return say(state, SW.conditionsOfUse);
   const parameters = attempt(() => parseTlv(asked.parameters));
   if (!parameters) return say(state, SW.wrongData);
-  const activation = findTlv(parameters, 0xef, 0xa0, 0x81)?.value[0];
   const privileges = asked.privileges.length > 0 ? privilegesOf(asked.privileges) : entry.privileges;
   // What makes a domain cannot be given or taken later.
   if (privileges.has("securityDomain") !== entry.privileges.has("securityDomain"))
     return say(state, SW.conditionsOfUse);
-  manager.registry.putApplication({ ...entry, privileges, activation: activation ?? entry.activation });
+  const changed = withParameters(manager.registry, { ...entry, privileges }, parameters);
+  if (!changed) return say(state, SW.wrongData);
+  manager.registry.putApplication(changed);
   return done(state);
 };
 
@@ -250,7 +258,8 @@ const hasDependents = ({ registry }: CardManager, { aid, privileges }: Applicati
   );
 
 function removeApplication(manager: CardManager, state: ContentState, entry: ApplicationEntry): ContentStep {
-  if (entry.number === manager.own.number || hasDependents(manager, entry)) return say(state, SW.conditionsOfUse);
+  if (entry.number === manager.own.number || hasDependents(manager, entry) || manager.selected(entry))
+    return say(state, SW.conditionsOfUse);
   manager.registry.remove([entry]);
   return done(state);
 }
@@ -258,7 +267,11 @@ function removeApplication(manager: CardManager, state: ContentState, entry: App
 function removeLoadFile(manager: CardManager, state: ContentState, file: LoadFileEntry, related: boolean): ContentStep {
   const made = manager.registry.applications.filter((entry) => equalBytes(entry.loadFile, file.aid));
   if (made.length > 0 && !related) return say(state, SW.conditionsOfUse);
-  if (made.some((entry) => entry.number === manager.own.number || hasDependents(manager, entry)))
+  if (
+    made.some(
+      (entry) => entry.number === manager.own.number || hasDependents(manager, entry) || manager.selected(entry),
+    )
+  )
     return say(state, SW.conditionsOfUse);
   manager.registry.remove(made, file);
   return done(state);
@@ -338,7 +351,7 @@ const setStatus: Content = (_context, manager, state, { p1, p2, data = NO_BYTES 
   // States go up; only a lock comes off again.
   if (locks === locked && (lifeCycle < entry.lifeCycle || (lifeCycle & 0x07) !== APPLICATION_STATES.selectable))
     return say(state, SW.conditionsOfUse);
-  registry.putApplication({ ...entry, lifeCycle });
+  registry.putApplication(withLifeCycle(entry, lifeCycle));
   return say(state, SW.ok);
 };
 

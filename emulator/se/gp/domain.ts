@@ -33,6 +33,7 @@ const MAX_COMMAND_DATA = 0xff;
 export const securityDomain = applet<ContentState>({
   module: "security-domain",
   initial: INITIAL,
+  multiSelectable: true,
 
   select: (_context, aid) => ({
     state: INITIAL,

@@ -1,6 +1,7 @@
-import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
+import { findTlv, parseTlv, tlv, type Tlv } from "../../../src/codec/tlv.js";
+import type { ContactlessObjects } from "../../../src/protocols/gp/contactless.js";
 import { privilegeBytes, privilegesOf, REGISTRY_TAGS, type Privilege } from "../../../src/protocols/gp/registry.js";
-import { ascii, equalBytes, NO_BYTES, u32be } from "../../../src/util/bytes.js";
+import { ascii, concat, equalBytes, NO_BYTES, readUint, u16be, u32be } from "../../../src/util/bytes.js";
 import { emulatorError } from "../../errors.js";
 import type { ObjectStore } from "../store.js";
 
@@ -25,6 +26,27 @@ export interface ApplicationEntry {
   readonly activation: number;
   /** Bytes of memory that it may have; absent: no bound of its own. */
   readonly quota?: number;
+  /** The rest of its contactless parameters; absent: nothing was ever said of them. */
+  readonly contactless?: ContactlessPart | undefined;
+}
+
+/** What Amendment C adds to an entry, besides its activation state. */
+export interface ContactlessPart {
+  readonly objects: ContactlessObjects;
+  /** Activation state that is taken when the application becomes selectable, and when a lock comes off. */
+  readonly initial: number;
+  /** Changes of this entry's contactless part, 0 to 65535 and round again. */
+  readonly updates: number;
+}
+
+/** What Amendment C keeps for the card as a whole. */
+export interface ContactlessCard {
+  /** Global update counter, 0 to 65535 and round again. */
+  readonly updates: number;
+  /** Numbers of applications in the order of selection; those that are not named follow by number. */
+  readonly order: readonly number[];
+  /** The contactless interface is switched on. */
+  readonly on: boolean;
 }
 
 /** An executable load file and the modules in it, each a built-in class. */
@@ -40,10 +62,42 @@ const OS_AREA = 0x7fff_0000;
 const APPLICATIONS = OS_AREA + 0x0000;
 const LOAD_FILES = OS_AREA + 0x1000;
 const CARD = OS_AREA + 0xf000;
+const CONTACTLESS = OS_AREA + 0xf001;
 const LAST_NUMBER = 0x0fff;
 
 /** The tags of GET STATUS, and our own for what it does not tell. */
-const TAG = { ...REGISTRY_TAGS, applet: 0x9f50, quota: 0xc8, modules: 0xe4 } as const;
+const TAG = {
+  ...REGISTRY_TAGS,
+  applet: 0x9f50,
+  quota: 0xc8,
+  modules: 0xe4,
+  contactless: 0xe5,
+  changes: 0x9f51,
+} as const;
+
+const encodePart = ({ objects, initial, updates }: ContactlessPart): Uint8Array =>
+  tlv(
+    TAG.contactless,
+    tlv(TAG.changes, Uint8Array.of(initial), u16be(updates)),
+    ...[...objects].map(([tag, value]) => tlv(tag, value)),
+  );
+
+const encodeCard = ({ on, updates, order }: ContactlessCard): Uint8Array =>
+  concat(Uint8Array.of(on ? 1 : 0), u16be(updates), ...order.map(u16be));
+
+const NEW_CARD: ContactlessCard = { on: true, updates: 0, order: [] };
+
+const decodeCard = (bytes: Uint8Array | undefined): ContactlessCard =>
+  bytes
+    ? {
+        on: bytes[0] === 1,
+        updates: readUint(bytes.subarray(1, 3)),
+        order: Array.from({ length: (bytes.length - 3) / 2 }, (_, i) => readUint(bytes.subarray(3 + 2 * i, 5 + 2 * i))),
+      }
+    : NEW_CARD;
+
+/** One further change, as the counters count. */
+export const counted = (updates: number, by = 1): number => (updates + by) & 0xffff;
 
 const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
   tlv(
@@ -56,6 +110,7 @@ const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
     tlv(TAG.domain, entry.domain),
     tlv(TAG.applet, ascii(entry.applet)),
     entry.quota === undefined ? NO_BYTES : tlv(TAG.quota, u32be(entry.quota)),
+    entry.contactless ? encodePart(entry.contactless) : NO_BYTES,
   );
 
 const encodeLoadFile = (entry: LoadFileEntry): Uint8Array =>
@@ -74,6 +129,7 @@ function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry 
   const value = (tag: number): Uint8Array => findTlv(objects, TAG.entry, tag)?.value ?? NO_BYTES;
   const [lifeCycle = 0, activation = 0] = value(TAG.lifeCycle);
   const quota = findTlv(objects, TAG.entry, TAG.quota)?.value;
+  const part = findTlv(objects, TAG.entry, TAG.contactless);
   return {
     number,
     aid: value(TAG.aid),
@@ -85,7 +141,15 @@ function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry 
     lifeCycle,
     activation,
     ...(quota && { quota: quota.reduce((sum, byte) => sum * 256 + byte, 0) }),
+    ...(part?.children && { contactless: decodePart(part.children) }),
   };
+}
+
+function decodePart(children: readonly Tlv[]): ContactlessPart {
+  const objects = new Map(children.map(({ tag, value }) => [tag, value]));
+  const [initial = 0, ...updates] = objects.get(TAG.changes) ?? NO_BYTES;
+  objects.delete(TAG.changes);
+  return { objects, initial, updates: readUint(Uint8Array.from(updates)) };
 }
 
 function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
@@ -108,6 +172,7 @@ export class CardRegistry {
   readonly #applications = new Map<number, ApplicationEntry>();
   readonly #loadFiles = new Map<number, LoadFileEntry>();
   #cardState: number;
+  #contactless: ContactlessCard;
   /** Counts changes, for those who keep what follows from the registry. */
   changes = 0;
 
@@ -119,6 +184,7 @@ export class CardRegistry {
       else if (id >= LOAD_FILES && id < CARD) this.#loadFiles.set(id, decodeLoadFile(store.get(id)!));
     }
     this.#cardState = store.get(CARD)?.[0] ?? 0;
+    this.#contactless = decodeCard(store.get(CONTACTLESS));
     this.clear();
   }
 
@@ -159,10 +225,34 @@ export class CardRegistry {
     throw emulatorError("store-full", `a card has at most ${LAST_NUMBER} applications; remove one first`, {});
   }
 
+  get contactless(): ContactlessCard {
+    return this.#contactless;
+  }
+
   /** Adds an application, or changes it. @throws `emulator/store-full`, and nothing is changed then */
   putApplication(entry: ApplicationEntry): void {
-    this.#store.put(APPLICATIONS + entry.number, encodeApplication(entry));
-    this.#applications.set(entry.number, entry);
+    this.change([entry]);
+  }
+
+  /**
+   * Adds or changes applications, and what is kept for the card, all at once. The global update counter counts them unless `card` says what it is.
+   * @throws `emulator/store-full`, and nothing is changed then
+   */
+  change(entries: readonly ApplicationEntry[], card: Partial<ContactlessCard> = {}): void {
+    const now = this.#contactless;
+    const added = entries.map(({ number }) => number).filter((number) => !this.#applications.has(number));
+    const next = {
+      ...now,
+      updates: counted(now.updates, Math.max(1, entries.length)),
+      order: [...now.order, ...added],
+      ...card,
+    };
+    this.#store.putAll([
+      ...entries.map((entry): Change => [APPLICATIONS + entry.number, encodeApplication(entry)]),
+      [CONTACTLESS, encodeCard(next)],
+    ]);
+    for (const entry of entries) this.#applications.set(entry.number, entry);
+    this.#contactless = next;
     this.changes++;
   }
 
@@ -180,7 +270,11 @@ export class CardRegistry {
     const file = [...this.#loadFiles].find(([, entry]) => entry === loadFile)?.[0];
     const changes: Change[] = applications.map(({ number }) => [APPLICATIONS + number, undefined]);
     if (file !== undefined) changes.push([file, undefined]);
-    this.#store.putAll(changes);
+    const { updates, order, on } = this.#contactless;
+    const gone = new Set(applications.map(({ number }) => number));
+    const next = { on, updates: counted(updates), order: order.filter((number) => !gone.has(number)) };
+    this.#store.putAll([...changes, [CONTACTLESS, encodeCard(next)]]);
+    this.#contactless = next;
     for (const { number } of applications) this.#applications.delete(number);
     if (file !== undefined) this.#loadFiles.delete(file);
     this.changes++;
