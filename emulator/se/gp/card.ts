@@ -122,6 +122,9 @@ export class GpCard {
   readonly #modules: ReadonlyMap<string, AnyApplet>;
   readonly #first: VolatilePriority;
   #seen = -1;
+  #overAir:
+    | { readonly changes: number; readonly first: readonly number[]; readonly order: readonly Instance[] }
+    | undefined;
   #instances: readonly Instance[] = [];
 
   constructor(store: ObjectStore, settings: CardSettings, modules: readonly AnyApplet[], first: VolatilePriority) {
@@ -144,8 +147,14 @@ export class GpCard {
   /** In the order in which SELECT by a part of a name looks at them: over the air by priority (Amendment C chapter 6). */
   candidates(via: AppletContext["via"]): readonly Instance[] {
     if (via === "wired") return this.instances;
-    const byNumber = new Map(this.instances.map((instance) => [instance.number, instance]));
-    return inOrder(this.registry, this.#first).map(({ number }) => byNumber.get(number)!);
+    const { changes } = this.registry;
+    const first = this.#first.numbers;
+    if (this.#overAir?.changes !== changes || this.#overAir.first !== first) {
+      const byNumber = new Map(this.instances.map((instance) => [instance.number, instance]));
+      const order = inOrder(this.registry, this.#first).map(({ number }) => byNumber.get(number)!);
+      this.#overAir = { changes, first, order };
+    }
+    return this.#overAir.order;
   }
 
   /** Whether an interface's SELECT finds it: life cycles, and over the air the contactless activation state. */

@@ -106,6 +106,8 @@ export interface ContactlessView {
   readonly updates: number;
   /** In the order of selection, without the issuer's domain. */
   readonly applications: readonly ApplicationEntry[];
+  /** The asker's own state over the air; whether it may be that. Activating oneself needs a privilege (7.2), the rest does not. */
+  readonly become: (state: number) => boolean;
   /** Only for the application that has the contactless activation privilege. */
   readonly manage?: ContactlessManager;
 }
@@ -136,6 +138,7 @@ export function contactlessView(
         (entry) => !equalBytes(entry.aid, entry.domain) && (all || listens(entry)),
       );
     },
+    become: (state) => become(registry, own, state),
     ...(manages && { manage: manager(registry, first) }),
   };
 }
@@ -175,6 +178,20 @@ function withMembers(registry: CardRegistry, aid: Uint8Array): readonly Applicat
   const entry = registry.application(aid);
   if (!entry || equalBytes(entry.aid, entry.domain)) return [];
   return [entry, ...membersOf(registry, entry)];
+}
+
+/** An application makes itself non-activatable, and nobody else ends that (3.11.4.2.2). */
+function become(registry: CardRegistry, { aid, privileges }: ApplicationEntry, state: number): boolean {
+  const own = registry.application(aid);
+  if (!own) return false;
+  if (state === ACTIVATION.activated) {
+    if (!privileges.has("contactlessSelfActivation") && !privileges.has("contactlessActivation")) return false;
+    const { failed, conflicts } = activate(registry, [aid], state);
+    return failed.length + conflicts.length === 0;
+  }
+  if (state !== ACTIVATION.deactivated && state !== ACTIVATION.nonActivatable) return false;
+  if (own.activation !== state) registry.change([updated(own, { activation: state })]);
+  return true;
 }
 
 /** Every application by itself: those that cannot be changed are told, the others change together. */
