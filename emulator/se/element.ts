@@ -284,7 +284,8 @@ export class SecureElement {
     if (name.length > 16 || (name.length === 0 && !card)) return status(SW.wrongData);
     if (card?.terminated === true) return status(SW.functionNotSupported);
     const before = this.#channel(port).selected;
-    const all = card?.candidates(port.via) ?? this.#instances;
+    // A whole name goes before those that only begin with it (Java Card Runtime Environment 4.5.2).
+    const all = wholeFirst(card?.candidates(port.via) ?? this.#instances, name);
     const from = first || before === undefined ? 0 : all.findIndex(({ number }) => number === before) + 1;
     const candidates = name.length === 0 && card ? [card.issuer] : from === 0 ? all : all.slice(from);
     for (const instance of candidates) {
@@ -396,6 +397,11 @@ function fixedInstances({ applets, modules }: ElementOptions): readonly Instance
       );
     return { number, aid, applet: found };
   });
+}
+
+function wholeFirst(instances: readonly Instance[], name: Uint8Array): readonly Instance[] {
+  const whole = instances.findIndex(({ aid }) => equalBytes(aid, name));
+  return whole <= 0 ? instances : [instances[whole]!, ...instances.toSpliced(whole, 1)];
 }
 
 const sameCommand = (a: CommandApdu, b: CommandApdu): boolean =>

@@ -221,6 +221,11 @@ describe("the order of selection", () => {
 
   test("decides which of several a part of a name finds over the air, and not over the wired interface", () => {
     const element = crs(threeCards());
+    ask(element, setPriority([unhex(THIRD_AID)]));
+    // A whole name is that one, whoever else begins with it.
+    expect(send(element, select(CARD_AID))).toContain(`8407${CARD_AID}`);
+    element.powerOff("contactless");
+    ask(element, setPriority([unhex(CARD_AID)]));
     const part = "00A4040005A00000000400";
     expect(send(element, part)).toContain(`8407${CARD_AID}`);
     ask(element, setPriority([unhex(SECOND_AID)]));
