@@ -47,8 +47,17 @@ function ranked(entry: Uint8Array, rank: number): Uint8Array {
   return tlv(DIRECTORY_ENTRY, ...parts, ...(findTlv(objects, PRIORITY) ? [] : [indicator]));
 }
 
+/** Made once for each state of the registry: every tap asks. */
+const MADE = new WeakMap<ContactlessView, readonly Uint8Array[]>();
+
+function directory(view: ContactlessView): readonly Uint8Array[] {
+  let made = MADE.get(view);
+  if (!made) MADE.set(view, (made = makeDirectory(view)));
+  return made;
+}
+
 /** The directory as the contactless registry makes it: active payment applications in the order of selection, as many as fit. */
-function directory({ applications }: ContactlessView): readonly Uint8Array[] {
+function makeDirectory({ applications }: ContactlessView): readonly Uint8Array[] {
   const entries: Uint8Array[] = [];
   let room = MOST - AROUND;
   for (const application of applications.filter((entry) => isPayment(entry) && isThere(entry)))

@@ -114,6 +114,14 @@ export function manufacture(
   registry.cardState = CARD_STATES.secured;
 }
 
+interface Kept {
+  readonly changes: number;
+  readonly first: readonly number[];
+  /** In the order of selection. */
+  readonly order: readonly Instance[];
+  readonly views: Map<number, ContactlessView>;
+}
+
 /** The card while it has power: its registry, and the instances that follow from it. */
 export class GpCard {
   readonly registry: CardRegistry;
@@ -122,9 +130,8 @@ export class GpCard {
   readonly #modules: ReadonlyMap<string, AnyApplet>;
   readonly #first: VolatilePriority;
   #seen = -1;
-  #overAir:
-    | { readonly changes: number; readonly first: readonly number[]; readonly order: readonly Instance[] }
-    | undefined;
+  /** What follows from the registry and the volatile priority, until either changes. */
+  #kept: Kept | undefined;
   #instances: readonly Instance[] = [];
 
   constructor(store: ObjectStore, settings: CardSettings, modules: readonly AnyApplet[], first: VolatilePriority) {
@@ -147,14 +154,7 @@ export class GpCard {
   /** In the order in which SELECT by a part of a name looks at them: over the air by priority (Amendment C chapter 6). */
   candidates(via: AppletContext["via"]): readonly Instance[] {
     if (via === "wired") return this.instances;
-    const { changes } = this.registry;
-    const first = this.#first.numbers;
-    if (this.#overAir?.changes !== changes || this.#overAir.first !== first) {
-      const byNumber = new Map(this.instances.map((instance) => [instance.number, instance]));
-      const order = inOrder(this.registry, this.#first).map(({ number }) => byNumber.get(number)!);
-      this.#overAir = { changes, first, order };
-    }
-    return this.#overAir.order;
+    return this.#keep().order;
   }
 
   /** Whether an interface's SELECT finds it: life cycles, and over the air the contactless activation state. */
@@ -176,9 +176,24 @@ export class GpCard {
     return this.instances[0]!;
   }
 
-  /** The contactless registry for one of the card's applications. */
-  contactlessFor({ entry }: Instance): ContactlessView | undefined {
-    return entry && contactlessView(this.registry, this.#first, entry);
+  #keep(): Kept {
+    const { changes } = this.registry;
+    const first = this.#first.numbers;
+    if (this.#kept?.changes !== changes || this.#kept.first !== first) {
+      const byNumber = new Map(this.instances.map((instance) => [instance.number, instance]));
+      const order = inOrder(this.registry, this.#first).map(({ number }) => byNumber.get(number)!);
+      this.#kept = { changes, first, order, views: new Map() };
+    }
+    return this.#kept;
+  }
+
+  /** The contactless registry for one of the card's applications. The same object until something changes. */
+  contactlessFor({ number, entry }: Instance): ContactlessView | undefined {
+    if (!entry) return undefined;
+    const { views } = this.#keep();
+    let view = views.get(number);
+    if (!view) views.set(number, (view = contactlessView(this.registry, this.#first, entry)));
+    return view;
   }
 
   /** What a domain is given; other applications get nothing. */

@@ -101,7 +101,7 @@ export function inOrder(registry: CardRegistry, first: VolatilePriority): readon
   return registry.applications.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** What an application may see of the contactless registry: all of it, or those that name it as a listener (CREL). */
+/** What an application may see of the contactless registry as it is now: all of it, or those that name it as a listener (CREL). */
 export interface ContactlessView {
   readonly updates: number;
   /** In the order of selection, without the issuer's domain. */
@@ -130,13 +130,14 @@ export function contactlessView(
   const all = manages || own.privileges.has("globalRegistry");
   const listens = (entry: ApplicationEntry): boolean =>
     aidsOf(objectOf(entry, CRS_TAGS.crel)).some((aid) => equalBytes(aid, own.aid));
+  let applications: readonly ApplicationEntry[] | undefined;
   return {
     updates: registry.contactless.updates,
     // Few commands look at it.
     get applications() {
-      return inOrder(registry, first).filter(
+      return (applications ??= inOrder(registry, first).filter(
         (entry) => !equalBytes(entry.aid, entry.domain) && (all || listens(entry)),
-      );
+      ));
     },
     become: (state) => become(registry, own, state),
     ...(manages && { manage: manager(registry, first) }),
