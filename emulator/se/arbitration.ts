@@ -13,7 +13,7 @@ import type { CardInterface } from "./applet.js";
  */
 export class Arbiter {
   readonly #now: (() => Nanos) | undefined;
-  #busy: { readonly via: CardInterface; readonly from: Nanos; readonly until: Nanos }[] = [];
+  #busy: { readonly via: CardInterface; readonly until: Nanos }[] = [];
 
   /** Without a clock nothing waits: commands come when they can. */
   constructor(now: (() => Nanos) | undefined) {
@@ -26,7 +26,7 @@ export class Arbiter {
     const now = this.#now();
     this.#busy = this.#busy.filter(({ until }) => until > now);
     const from = this.#busy.reduce((latest, { until }) => Math.max(latest, until), now);
-    this.#busy.push({ via, from, until: from + took });
+    this.#busy.push({ via, until: from + took });
     return from - now;
   }
 
