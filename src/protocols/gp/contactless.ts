@@ -23,6 +23,7 @@ export const CRS_TAGS = {
   entry: 0x61,
   aid: 0x4f,
   lifeCycle: 0x9f70,
+  /** Display control template: 5F50 an address, 6D an image, 5F45 a text. */
   display: 0x7f20,
   updateCounter: 0x80,
   priority: 0x81,
@@ -43,9 +44,6 @@ export const CRS_TAGS = {
   typeF: 0x93,
   interfaces: 0x95,
 } as const;
-
-/** Tags inside a display control template, 7F20: address, image, text. */
-export const DISPLAY_TAGS = { uri: 0x5f50, image: 0x6d, message: 0x5f45 } as const;
 
 const EF = 0xef;
 /** Contactless protocol parameters, user interaction parameters. */
