@@ -18,6 +18,7 @@ const MEANINGS: readonly (readonly [pattern: string, meaning: string, source?: s
   ["6287", "warning: a referenced record is deactivated"],
   ["6300", "warning: authentication or verification failed", EMV],
   ["6310", "more data is waiting (GlobalPlatform Card Specification 2.3.1, 11.4.3)", `${GP}.4.3`],
+  ["6320", "warning: not all of it was done; the data says what not", "GlobalPlatform Card Specification, Amendment C"],
   ["6381", "warning: the file is full after this write"],
   ["63Cx", "warning: a counter; tries left in the last digit"],
   ["63xx", "warning: something changed"],
@@ -96,6 +97,8 @@ export const SW = {
   alreadyClosed: 0x6200,
   /** GlobalPlatform Card Specification 2.3.1, 11.9.3.2: SELECT of the issuer's domain on a card that is locked; a warning. */
   cardLocked: 0x6283,
+  /** GlobalPlatform Card Specification, Amendment C, table 3-28: not all of it was done, the data says what not. */
+  notAll: 0x6320,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
   hostNotAuthenticated: 0x6300,
   wrongLength: 0x6700,
