@@ -1,5 +1,6 @@
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import type { Random } from "../../src/util/random.js";
+import type { ContactlessView } from "./gp/contactless.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./gp/registry.js";
 
 /** Which way a command came. Personalisation is for the wired one. */
@@ -20,6 +21,8 @@ export interface AppletContext {
   spend(work: { readonly symmetric: number } | { readonly rsaBits: number }): void;
   /** The card's own operations, for security domains only. */
   readonly manager?: CardManager | undefined;
+  /** The contactless registry, as far as the application may see it; absent on elements without card management. */
+  readonly contactless?: ContactlessView | undefined;
   /** The command came through the secure channel of the application's security domain. */
   readonly secured?: boolean | undefined;
   /** Deciphers what came encrypted under the session's data encryption key; undefined: no whole blocks. Absent: there is no session. */
@@ -35,8 +38,6 @@ export interface CardManager {
   readonly freeMemory: number;
   /** Makes an instance and has its applet take the parameters; a load file that is new comes into the registry with it. */
   install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array, loadFile: LoadFileEntry): number;
-  /** It is selected on a logical channel, of whichever interface. */
-  selected(entry: ApplicationEntry): boolean;
   /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
   forward(
     to: ApplicationEntry,
@@ -44,6 +45,8 @@ export interface CardManager {
     command: CommandApdu,
     decipher: (data: Uint8Array) => Uint8Array | undefined,
   ): AppletStep<unknown>;
+  /** It is selected on another logical channel, of whichever interface. */
+  selected(entry: ApplicationEntry): boolean;
   /** Storage of another domain: keys are inherited from the domain above. */
   storageOf(domain: ApplicationEntry): AppletStorage;
 }
@@ -83,6 +86,8 @@ export interface Applet<S> {
   readonly initial: S;
   /** It has its own secure messaging, in classes 04 and 84. */
   readonly secureMessaging?: boolean;
+  /** It may be selected on several logical channels and interfaces at once (Java Card, `MultiSelectable`). */
+  readonly multiSelectable?: boolean;
   /** INSTALL [for install]: the application's own parameters (tag C9). A status word other than 9000 refuses; absent: they are left alone. */
   install?(context: AppletContext, parameters: Uint8Array): number;
   /** SELECT by its AID. */

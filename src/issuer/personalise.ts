@@ -3,6 +3,7 @@ import { tlv, type Tlv } from "../codec/tlv.js";
 import type { RsaPrivateKey } from "../crypto/rsa.js";
 import { pinBlock2 } from "../emv/secure-messaging.js";
 import { STORE_DATA } from "../protocols/gp/messages.js";
+import { FAMILIES, type ContactlessRequest } from "../protocols/gp/contactless.js";
 import type { CommandApdu } from "../protocols/iso7816/apdu.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
 import { ascii, concat, NO_BYTES, u16be, unhex } from "../util/bytes.js";
@@ -247,10 +248,9 @@ export type DirectoryEntry = Pick<CardProfile, "aid" | "label" | "priority" | "k
 /** Kernel identifiers as the directory carries them (EMV Contactless Book B 3.3.2). */
 const KERNEL_IDS: Readonly<Record<CardProfile["kernel"], number>> = { c2: 0x02 };
 
-/** The directory's grouping: value of A5, with one entry for each application. */
-export const directoryGrouping = (entries: readonly DirectoryEntry[]): DataGrouping => ({
-  dgi: GROUPS.select,
-  value: tlv(
+/** Entries as a directory holds them: BF0C with a 61 for each application. */
+const directory = (entries: readonly DirectoryEntry[]): Uint8Array =>
+  tlv(
     0xbf0c,
     ...entries.map((entry) =>
       tlv(
@@ -261,7 +261,19 @@ export const directoryGrouping = (entries: readonly DirectoryEntry[]): DataGroup
         tlv(0x9f2a, Uint8Array.of(KERNEL_IDS[entry.kernel])),
       ),
     ),
-  ),
+  );
+
+/** What the contactless registry is told of a payment application: its family, its entry in the directory, and the directory as its listener. */
+export const contactlessRequest = (entry: DirectoryEntry): ContactlessRequest => ({
+  crel: [PPSE_AID],
+  family: Uint8Array.of(FAMILIES.financial),
+  discretionary: directory([entry]),
+});
+
+/** The directory's grouping: value of A5, with one entry for each application. */
+export const directoryGrouping = (entries: readonly DirectoryEntry[]): DataGrouping => ({
+  dgi: GROUPS.select,
+  value: directory(entries),
   says: "directory of payment applications",
   secret: false,
 });

@@ -1,4 +1,6 @@
 import { padOne, unpadOne } from "../crypto/padding.js";
+import type { ContactlessRequest } from "../protocols/gp/contactless.js";
+import { updateContactless } from "../protocols/gp/contactless-poller.js";
 import { diversified, type Diversification } from "../protocols/gp/diversify.js";
 import { expectOk, openSession, personalize, selectDomain, type KeySet } from "../protocols/gp/poller.js";
 import { LEVEL } from "../protocols/gp/secure-channel.js";
@@ -18,6 +20,8 @@ export interface IssuerDomain {
 export interface ApplicationData {
   readonly aid: Uint8Array;
   readonly groupings: readonly DataGrouping[];
+  /** What the contactless registry is told of it, once its data is in. */
+  readonly contactless?: ContactlessRequest | undefined;
 }
 
 /** Everything: C-MAC, C-DECRYPTION, R-MAC, R-ENCRYPTION; on SCP02, which has less, commands only. */
@@ -54,12 +58,14 @@ export function* provision(
     level: domain.keys.kind === "aes" ? FULL : COMMANDS,
     challenge: (bytes) => random.bytes(bytes),
   });
-  for (const { aid, groupings } of applications) {
+  for (const { aid, groupings, contactless } of applications) {
     yield* personalize(channel, aid);
     const [, ...blocks] = storeDataScript(aid, groupings, {
       blockSize: channel.room,
       protect: (grouping) => channel.protect(filled(grouping, BLOCKS[domain.keys.kind])),
     });
     for (const { command, says } of blocks) expectOk(yield* channel.send(command), `STORE DATA (${says})`);
+    // Last, so that a card is in no directory before it can pay.
+    if (contactless) yield* updateContactless(channel, aid, contactless);
   }
 }

@@ -84,7 +84,7 @@ export const deviceSchema = map({
     nvmBytes: integer(4096, 16_777_216, "bytes of non-volatile memory"),
     pageBytes: integer(16, 4096, "bytes of one page of it"),
     applets: list(
-      map({ module: oneOf(["ppse", "mchip"], "which applet"), aid: aid() }),
+      map({ module: oneOf(["ppse", "mchip", "crs"], "which applet"), aid: aid() }),
       1,
       32,
       "applets",

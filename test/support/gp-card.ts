@@ -1,5 +1,6 @@
 import type { CardInterface } from "../../emulator/se/applet.js";
 import { SecureElement, type ElementOptions } from "../../emulator/se/element.js";
+import { crs } from "../../emulator/se/gp/crs.js";
 import { securityDomain } from "../../emulator/se/gp/domain.js";
 import type { StoredKeys } from "../../emulator/se/gp/keys.js";
 import { PACKAGES } from "../../emulator/se/gp/packages.js";
@@ -59,6 +60,28 @@ export function gpCard(
     ...changes,
   });
 }
+
+/** A second card's name, and a third's. */
+export const SECOND_AID = "A0000000043060";
+export const THIRD_AID = "A00000000410101213";
+
+/** The same with the CRS application and three payment applications. Numbers: domains 1 and 2, then in this order. */
+export const contactlessCard = (changes: Partial<ElementOptions> = {}): SecureElement =>
+  gpCard(
+    {},
+    {
+      nvmBytes: 65_536,
+      applets: [
+        { module: "ppse", aid: unhex(PPSE_NAME) },
+        { module: "mchip", aid: unhex(CARD_AID) },
+        { module: "mchip", aid: unhex(SECOND_AID) },
+        { module: "mchip", aid: unhex(THIRD_AID) },
+        { module: "crs", aid: unhex("A00000015143525300") },
+      ],
+      modules: [ppse, mchip, securityDomain, crs],
+      ...changes,
+    },
+  );
 
 /** Drives a dialogue against the element, `61xx` and `6Cxx` included. Fails where the power was cut. */
 export function ask<R>(element: SecureElement, dialogue: CardAsking<R>, via: CardInterface = "wired"): R {

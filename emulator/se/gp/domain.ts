@@ -59,6 +59,7 @@ const MAX_COMMAND_DATA = 0xff;
 export const securityDomain = applet<ContentState>({
   module: "security-domain",
   initial: INITIAL,
+  multiSelectable: true,
 
   select: ({ manager }, aid) => ({
     state: INITIAL,

@@ -1,4 +1,4 @@
-import { findTlv, parseTlv, type Tlv } from "../../../src/codec/tlv.js";
+import { findTlv, parseTlv } from "../../../src/codec/tlv.js";
 import { sha1, sha256 } from "../../../src/crypto/hash.js";
 import {
   COMBINED,
@@ -15,6 +15,7 @@ import { concat, equalBytes, NO_BYTES, readUint } from "../../../src/util/bytes.
 import { attempt } from "../../../src/util/errors.js";
 import { done, say, type Content, type ContentState, type ContentStep } from "./content.js";
 import type { CardManager } from "../applet.js";
+import { withLifeCycle, withParameters } from "./contactless.js";
 import { allowed, below, grantable, manages, reaches } from "./privileges.js";
 import type { LoadFileEntry } from "./registry.js";
 
@@ -128,26 +129,30 @@ function installFrom(
     return say(state, SW.wrongData);
   // An application is selected by default, or on a locked card, only once it can be selected.
   const selectable = (p1 & INSTALL.makeSelectable) !== 0;
-  const sw = manager.install(
+  const entry = withParameters(
+    registry,
     {
+      number: 0,
+      applet: "",
       aid: Uint8Array.from(asked.application),
       loadFile: loadFile.aid,
       module: Uint8Array.from(asked.module),
       domain: loadFile.domain,
       privileges,
-      lifeCycle: selectable ? APPLICATION_STATES.selectable : APPLICATION_STATES.installed,
-      activation: contactless(parameters),
+      lifeCycle: APPLICATION_STATES.installed,
+      activation: ACTIVATION.deactivated,
       ...(quota && { quota: readUint(quota) }),
     },
+    parameters,
+  );
+  if (!entry) return say(state, SW.wrongData);
+  const sw = manager.install(
+    selectable ? withLifeCycle(entry, APPLICATION_STATES.selectable) : entry,
     findTlv(parameters, APPLICATION_PARAMETERS)?.value ?? NO_BYTES,
     loadFile,
   );
   return sw === SW.ok ? done(state) : say(state, sw);
 }
-
-/** Initial contactless activation state: EF/A0/A5... of Amendment C 1.3, 3.2; activated where nothing is said. */
-const contactless = (parameters: readonly Tlv[]): number =>
-  findTlv(parameters, SYSTEM, 0xa0, 0x81)?.value[0] ?? ACTIVATION.activated;
 
 const makeSelectable: Content = (_context, manager, state, { data = NO_BYTES }) => {
   const asked = attempt(() => InstallForInstall.decode(data));
@@ -158,7 +163,7 @@ const makeSelectable: Content = (_context, manager, state, { data = NO_BYTES }) 
   const privileges =
     asked.privileges.length > 0 ? grantable(manager.registry, asked.privileges, entry) : entry.privileges;
   if (privileges?.has("securityDomain") !== entry.privileges.has("securityDomain")) return say(state, SW.wrongData);
-  manager.registry.putApplications([{ ...entry, privileges, lifeCycle: APPLICATION_STATES.selectable }]);
+  manager.registry.putApplications([withLifeCycle({ ...entry, privileges }, APPLICATION_STATES.selectable)]);
   return done(state);
 };
 
@@ -184,15 +189,18 @@ const updateRegistry: Content = (_context, manager, state, { data = NO_BYTES }) 
   const entry = asked && manager.registry.application(asked.application);
   if (!asked) return say(state, SW.wrongData);
   if (!entry || !reaches(manager, entry.domain, "globalRegistry")) return say(state, SW.dataNotFound);
-  if (!manages(manager)) return say(state, SW.conditionsOfUse);
+  // What an application does over the air is its own domain's business; privileges are for those who manage content.
+  if (!manages(manager) && (asked.privileges.length > 0 || !equalBytes(entry.domain, manager.own.aid)))
+    return say(state, SW.conditionsOfUse);
   const parameters = attempt(() => parseTlv(asked.parameters));
   if (!parameters || NO_USE.some((tag) => findTlv(parameters, SYSTEM, tag))) return say(state, SW.wrongData);
-  const activation = findTlv(parameters, SYSTEM, 0xa0, 0x81)?.value[0];
   const privileges =
     asked.privileges.length > 0 ? grantable(manager.registry, asked.privileges, entry) : entry.privileges;
   // What makes a domain cannot be given or taken later.
   if (privileges?.has("securityDomain") !== entry.privileges.has("securityDomain")) return say(state, SW.wrongData);
-  manager.registry.putApplications([{ ...entry, privileges, activation: activation ?? entry.activation }]);
+  const changed = withParameters(manager.registry, { ...entry, privileges }, parameters);
+  if (!changed) return say(state, SW.wrongData);
+  manager.registry.putApplications([changed]);
   return done(state);
 };
 

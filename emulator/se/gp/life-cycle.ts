@@ -1,6 +1,7 @@
 import { APPLICATION_STATES, CARD_STATES, SCOPES } from "../../../src/protocols/gp/registry.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { equalBytes, NO_BYTES } from "../../../src/util/bytes.js";
+import { withLifeCycle } from "./contactless.js";
 import { say, type Content } from "./content.js";
 import { allowed, below, reaches } from "./privileges.js";
 import type { ApplicationEntry } from "./registry.js";
@@ -34,7 +35,7 @@ export const setStatus: Content = (_context, manager, state, { p1, p2, data = NO
   if (p1 === SCOPES.applications) {
     const lifeCycle = nextState(entry, p2);
     if (lifeCycle === undefined) return say(state, SW.conditionsOfUse);
-    registry.putApplications([{ ...entry, lifeCycle }]);
+    registry.putApplications([withLifeCycle(entry, lifeCycle)]);
     return say(state, SW.ok);
   }
   if (!entry.privileges.has("securityDomain")) return say(state, SW.dataNotFound);
@@ -43,7 +44,7 @@ export const setStatus: Content = (_context, manager, state, { p1, p2, data = NO
   const changed = registry.applications
     .filter((each) => below(registry, each.aid, entry.aid) || below(registry, each.domain, entry.aid))
     .filter((each) => (each.lifeCycle & locked) !== locks)
-    .map((each) => ({ ...each, lifeCycle: (each.lifeCycle & ~locked) | locks }));
+    .map((each) => withLifeCycle(each, (each.lifeCycle & ~locked) | locks));
   if (changed.length === 0) return say(state, SW.conditionsOfUse);
   registry.putApplications(changed);
   return say(state, SW.ok);

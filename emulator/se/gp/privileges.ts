@@ -32,7 +32,8 @@ const HOLDERS: Readonly<Record<Privilege, "domain" | "anybody" | "nobody">> = {
   authorizedManagement: "domain",
   globalDelete: "domain",
   globalLock: "domain",
-  globalRegistry: "domain",
+  /** Sees all of the registry: a domain with GET STATUS, the CRS application with its own. */
+  globalRegistry: "anybody",
   /** Is selectable on a locked card. */
   finalApplication: "anybody",
   contactlessActivation: "anybody",

@@ -5,6 +5,7 @@ import { concat, equalBytes, hex, NO_BYTES } from "../../util/bytes.js";
 import type { CommandApdu, ResponseApdu } from "../iso7816/apdu.js";
 import type { CardAsking } from "../iso7816/poller.js";
 import { SW, swHex, swMeaning } from "../iso7816/status.js";
+import { encodeContactless, type ContactlessRequest } from "./contactless.js";
 import { gpError } from "./errors.js";
 import {
   decodeUpdateAnswer,
@@ -237,6 +238,8 @@ export interface InstallRequest {
   readonly privileges?: Uint8Array;
   /** Contents of tag C9, application specific. */
   readonly parameters?: Uint8Array;
+  /** What the contactless registry is told of it. */
+  readonly contactless?: ContactlessRequest;
 }
 
 /** INSTALL [for install and make selectable] (11.5). @throws `gp/refused` */
@@ -246,7 +249,10 @@ export function* install(card: SecuredCard, request: InstallRequest): CardAsking
     module: request.module,
     application: request.application,
     privileges: request.privileges ?? Uint8Array.of(0x00),
-    parameters: tlv(0xc9, request.parameters ?? NO_BYTES),
+    parameters: concat(
+      tlv(0xc9, request.parameters ?? NO_BYTES),
+      request.contactless ? encodeContactless(request.contactless) : NO_BYTES,
+    ),
     token: NO_BYTES,
   });
   const answer = yield* card.send(plain(0x80, 0xe6, INSTALL.installAndMakeSelectable, 0x00, data, 256));

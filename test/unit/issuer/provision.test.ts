@@ -13,9 +13,20 @@ import { decodeCommand, encodeCommand, encodeResponse, type CommandApdu } from "
 import type { CardAsking } from "../../../src/protocols/iso7816/poller.js";
 import { decodeResponse } from "../../../src/protocols/iso7816/apdu.js";
 import { concat, hex, NO_BYTES, unhex } from "../../../src/util/bytes.js";
+import { selectCrs, setActivation, setPriority } from "../../../src/protocols/gp/contactless-poller.js";
 import { seededRandom } from "../../../src/util/random.js";
-import { PPSE_NAME, SELECT_CARD, send } from "../../support/emulated-card.js";
-import { gpCard, PAYMENT_DOMAIN, TEST_DES_KEYS, TEST_KEYS, type CardChoice } from "../../support/gp-card.js";
+import { CARD_AID, PPSE_NAME, SELECT_CARD, send } from "../../support/emulated-card.js";
+import {
+  ask,
+  contactlessCard,
+  gpCard,
+  PAYMENT_DOMAIN,
+  SECOND_AID,
+  TEST_DES_KEYS,
+  TEST_KEYS,
+  THIRD_AID,
+  type CardChoice,
+} from "../../support/gp-card.js";
 import type { SecureElement } from "../../../emulator/se/element.js";
 
 const AT = new Date("2026-06-15T10:00:00Z");
@@ -155,5 +166,45 @@ describe.each([
       secrets.map(([dgi]) => [dgi, true]),
     );
     for (const [i, [, value]] of found.entries()) expect(value.slice(secrets[i]![1].length)).toMatch(/^(80(00)*)?$/);
+  });
+});
+
+describe("several cards in one element", () => {
+  const SELECT_PPSE = `00A404000E${PPSE_NAME}00`;
+  /** 4F, 50, 87, 9F2A of one card. */
+  const entry = (aid: string, label: string, priority: string): string => {
+    const text = Buffer.from(label, "latin1").toString("hex").toUpperCase();
+    const length = (bytes: string): string => (bytes.length / 2).toString(16).toUpperCase().padStart(2, "0");
+    const value = `4F${length(aid)}${aid}50${length(text)}${text}8701${priority}9F2A0102`;
+    return `61${length(value)}${value}`;
+  };
+
+  test("are all in the directory, in the order in which their owner wants them", async () => {
+    const issuer = createIssuer({ random: seededRandom("several"), keys: await loadKeySet("test:default") });
+    const profile = await loadProfile("card", "k2-online");
+    const element = contactlessCard();
+    const cards = [
+      [CARD_AID, "FIRST"],
+      [SECOND_AID, "SECOND"],
+      [THIRD_AID, "THIRD"],
+    ] as const;
+    for (const [aid, label] of cards) {
+      const card = issuer.issue({ ...profile, aid: unhex(aid), label }, AT);
+      carry(element, issuer.provision(card, domainOf()));
+      element.powerOff("wired");
+    }
+    const inside = (): string => send(element, SELECT_PPSE).split("BF0C")[1]!.slice(2, -4);
+    expect(inside()).toBe(
+      entry(CARD_AID, "FIRST", "01") + entry(SECOND_AID, "SECOND", "02") + entry(THIRD_AID, "THIRD", "03"),
+    );
+    ask(element, selectCrs());
+    ask(element, setPriority([unhex(THIRD_AID)]));
+    ask(element, setActivation([unhex(CARD_AID)], false));
+    expect(inside()).toBe(entry(THIRD_AID, "THIRD", "01") + entry(SECOND_AID, "SECOND", "02"));
+    // The new card of an application takes the place of the old one and keeps its place.
+    const again = issuer.issue({ ...profile, aid: unhex(THIRD_AID), label: "AGAIN" }, AT);
+    carry(element, issuer.provision(again, domainOf()));
+    element.powerOff("wired");
+    expect(inside()).toBe(entry(THIRD_AID, "AGAIN", "01") + entry(SECOND_AID, "SECOND", "02"));
   });
 });

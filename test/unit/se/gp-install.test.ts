@@ -252,7 +252,7 @@ const PRIVILEGES: readonly (readonly [name: string, bytes: string, application: 
   ["Token Verification", "002000", "6A80", "6A80"],
   ["Global Delete", "001000", "6A80", "009000"],
   ["Global Lock", "000800", "6A80", "009000"],
-  ["Global Registry", "000400", "6A80", "009000"],
+  ["Global Registry", "000400", "009000", "009000"],
   ["Final Application", "000200", "009000", "009000"],
   ["Global Service", "000100", "6A80", "6A80"],
   ["Receipt Generation", "000080", "6A80", "6A80"],
