@@ -51,6 +51,8 @@ export interface ElementSnapshot {
   readonly random: RandomPosition;
   readonly holderVerified: boolean;
   readonly volatilePriority: readonly number[];
+  /** Numbers of the instances that have checked their PIN. */
+  readonly pinVerified?: readonly number[] | undefined;
 }
 
 /** Logical channels by number; number 0 is always open, others where MANAGE CHANNEL has opened them. */
@@ -91,6 +93,7 @@ export class SecureElement {
   readonly #arbiter: Arbiter;
   /** Told by the device over the wired interface: the holder was verified. */
   holderVerified = false;
+  #pinVerified: ReadonlySet<number> = new Set();
   /** Extra time for the next commands: a fault. */
   delay: Nanos = 0;
 
@@ -143,6 +146,7 @@ export class SecureElement {
   powerOff(via: CardInterface): void {
     this.#channels[via] = ONLY_BASIC;
     this.#arbiter.leave(via);
+    if (via === "wired") this.#pinVerified = new Set();
     this.#nvm.powerUp();
   }
 
@@ -164,6 +168,7 @@ export class SecureElement {
     this.#store = undefined;
     this.#channels = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
     this.#volatile = { numbers: [] };
+    this.#pinVerified = new Set();
     this.#arbiter.reset();
   }
 
@@ -174,6 +179,7 @@ export class SecureElement {
       random: this.#random.position(),
       holderVerified: this.holderVerified,
       volatilePriority: this.#volatile.numbers,
+      pinVerified: [...this.#pinVerified],
     };
   }
 
@@ -185,6 +191,7 @@ export class SecureElement {
     this.#volatile = { numbers: snapshot.volatilePriority };
     this.#random = resumeRandom(snapshot.random);
     this.holderVerified = snapshot.holderVerified;
+    this.#pinVerified = new Set(snapshot.pinVerified);
   }
 
   get #instances(): readonly Instance[] {
@@ -224,10 +231,11 @@ export class SecureElement {
     const port = { via, channel: channelOf(command.cla) };
     if (!this.#channels[via][port.channel]) return status(SW.channelNotSupported);
     command = port.channel === 0 ? command : { ...command, cla: onBasicChannel(command.cla) };
-    // The card's own secure messaging is a matter of its domains; that of ISO/IEC 7816-4 is nobody's here.
-    if (command.cla & 0x08 || (command.cla & 0x04 && !this.#card)) return status(SW.secureMessagingNotSupported);
-
+    // Secure messaging is a matter of domains and applications; that of ISO/IEC 7816-4 is nobody's here.
     const channel = this.#channel(port);
+    const own = this.#card !== undefined || this.#selected(channel)?.applet.secureMessaging === true;
+    if (command.cla & 0x08 || (command.cla & 0x04 && !own)) return status(SW.secureMessagingNotSupported);
+
     if (command.ins === INS_GET_RESPONSE && command.cla === 0) return this.#getResponse(port, channel, command);
     if (channel.held?.for && sameCommand(channel.held.for, command)) {
       this.#keep(port, { ...channel, held: undefined });
@@ -300,7 +308,7 @@ export class SecureElement {
       if (this.#activeElsewhere(instance, port)) return status(SW.conditionsOfUse);
       const { state, response } = instance.applet.select(this.#context(instance, port, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
-      if (response.sw === SW.ok) {
+      if (response.sw === SW.ok || response.sw === SW.deactivated) {
         this.#deselect(port, spend);
         this.#keep(port, { selected: instance.number, appletState: state });
       }
@@ -379,6 +387,11 @@ export class SecureElement {
       storage: new InstanceStorage(this.#store!, instance.number, instance.entry?.quota),
       random: this.#random,
       holderVerified: this.holderVerified,
+      pinVerified: this.#pinVerified.has(instance.number),
+      keepPinVerified: (verified) => {
+        const others = [...this.#pinVerified].filter((number) => number !== instance.number);
+        this.#pinVerified = new Set(verified ? [...others, instance.number] : others);
+      },
       spend,
       contactless: this.#card?.contactlessFor(instance),
       manager: this.#card?.managerFor(
