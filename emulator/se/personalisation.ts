@@ -4,6 +4,7 @@ import { status } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import type { AppletContext } from "./applet.js";
+import type { StoreChange } from "./transaction.js";
 
 /** Volatile state of a personalisation: data that came so far, block number expected next. */
 export interface PersonalisationState {
@@ -53,7 +54,7 @@ export function storeData(
   finish: (dgis: ReadonlyMap<number, Uint8Array>) => {
     readonly sw: number;
     readonly remove?: readonly number[];
-    readonly add?: readonly (readonly [id: number, bytes: Uint8Array])[];
+    readonly add?: readonly StoreChange[];
   },
 ): { state: PersonalisationState; response: ResponseApdu } {
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });

@@ -67,7 +67,7 @@ describe("GENERATE AC", () => {
     const before = start.nvm.operations;
     expect(send(start, generateAc("40")).slice(-4)).toBe("9000");
     const operations = start.nvm.operations - before;
-    expect(operations).toBeGreaterThanOrEqual(5);
+    expect(operations).toBe(4); // amount, journal, directory, count
     let counted = 0;
     for (const cut of cuts(operations)) {
       const element = newElement();
@@ -144,7 +144,7 @@ describe("personalisation", () => {
     send(start, SELECT_CARD);
     const { old, fresh } = sweep(start, ["6985", "6985", "6985"]);
     expect(old).toBeGreaterThan(50);
-    expect(fresh).toBeGreaterThan(50);
+    expect(fresh).toBeGreaterThan(5);
   });
 
   test("over another card: the old card or the new one, and the counter of both", () => {
@@ -153,7 +153,7 @@ describe("personalisation", () => {
     expect(before.at(-1)).toBe("770A82021980940410010100" + "9000");
     const { old, fresh } = sweep(start, before);
     expect(old).toBeGreaterThan(50);
-    expect(fresh).toBeGreaterThan(50);
+    expect(fresh).toBeGreaterThan(5);
 
     for (const cut of cuts(40)) {
       const element = newElement();

@@ -94,6 +94,7 @@ export const SW = {
   moreData: 0x6310,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
   hostNotAuthenticated: 0x6300,
+  memoryFailure: 0x6581,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
   secureMessagingNotSupported: 0x6882,

@@ -1,0 +1,76 @@
+import type { UnitChange } from "./journal.js";
+
+/*
+ * Where every object lies, by slot: object number (4), its first granule (2), length (2). An empty slot is FF. The top bit of the number says that
+ * the object is a counter.
+ */
+
+/** Slots that there are. */
+export const SLOTS = 256;
+const ENTRY = 8;
+export const DIRECTORY_BYTES = SLOTS * ENTRY;
+const IS_COUNTER = 0x8000_0000;
+const EMPTY = 0xffff_ffff;
+
+/** Where an object is. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+  readonly counter: boolean;
+}
+
+export interface Slot extends Extent {
+  readonly slot: number;
+  readonly id: number;
+}
+
+/** The directory as it is written, and as it is meant to be written next. */
+export class Directory {
+  readonly #image: Uint8Array;
+  readonly #view: DataView;
+  readonly #unit: number;
+  readonly #granule: number;
+
+  /** Takes the bytes over. */
+  constructor(image: Uint8Array, unit: number, granule: number) {
+    this.#image = image;
+    this.#view = new DataView(image.buffer, image.byteOffset, image.length);
+    this.#unit = unit;
+    this.#granule = granule;
+  }
+
+  /** Slots in use, in order. */
+  *slots(): Generator<Slot> {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const number = this.#view.getUint32(slot * ENTRY);
+      if (number === EMPTY) continue;
+      const offset = this.#view.getUint16(slot * ENTRY + 4) * this.#granule;
+      const length = this.#view.getUint16(slot * ENTRY + 6);
+      yield { slot, id: number & ~IS_COUNTER, offset, length, counter: number >= IS_COUNTER };
+    }
+  }
+
+  /** The units that change where slots become this; undefined empties one. Nothing is changed yet. */
+  changed(changes: readonly { slot: number; id: number; extent: Extent | undefined }[]): UnitChange[] {
+    const units = new Map<number, Uint8Array>();
+    for (const { slot, id, extent } of changes) {
+      const unit = Math.floor((slot * ENTRY) / this.#unit);
+      const from = unit * this.#unit;
+      const bytes = units.get(unit) ?? this.#image.slice(from, from + this.#unit);
+      units.set(unit, bytes);
+      const view = new DataView(bytes.buffer, bytes.byteOffset + slot * ENTRY - from, ENTRY);
+      view.setUint32(0, extent ? (id | (extent.counter ? IS_COUNTER : 0)) >>> 0 : EMPTY);
+      view.setUint16(4, extent ? extent.offset / this.#granule : 0xffff);
+      view.setUint16(6, extent ? extent.length : 0xffff);
+    }
+    return [...units].map(([unit, bytes]) => ({ unit, bytes }));
+  }
+
+  /** Takes a change over. False: it was like that before. */
+  adopt({ unit, bytes }: UnitChange): boolean {
+    const at = unit * this.#unit;
+    if (bytes.every((byte, i) => this.#image[at + i] === byte)) return false;
+    this.#image.set(bytes, at);
+    return true;
+  }
+}
