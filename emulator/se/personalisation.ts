@@ -6,17 +6,18 @@ import { isTapbenchError } from "../../src/util/errors.js";
 import type { AppletContext } from "./applet.js";
 import type { StoreChange } from "./transaction.js";
 
-/** Volatile state of a personalisation: data that came so far, block number expected next. */
+/** Volatile state of a personalisation: blocks that came so far and their bytes. */
 export interface PersonalisationState {
-  readonly data: Uint8Array;
-  readonly nextBlock: number;
+  readonly blocks: readonly Uint8Array[];
+  readonly length: number;
 }
 
-export const NO_PERSONALISATION: PersonalisationState = { data: NO_BYTES, nextBlock: 0 };
+export const NO_PERSONALISATION: PersonalisationState = { blocks: [], length: 0 };
 
 export const INS_STORE_DATA = 0xe2;
 /** Longest personalisation that is put together before its last block. */
 const MAX_DATA = 16_384;
+const MAX_BLOCKS = 1024;
 const LAST_BLOCK = 0x80;
 const DGI_FORMAT = 0x08;
 
@@ -60,12 +61,14 @@ export function storeData(
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });
   if (context.secured !== true) return refuse(SW.conditionsOfUse);
   if ((command.p1 & ~LAST_BLOCK) !== DGI_FORMAT) return refuse(SW.wrongP1P2);
-  if (command.p2 !== (state.nextBlock & 0xff)) return refuse(SW.wrongP1P2);
-  const data = concat(state.data, command.data ?? NO_BYTES);
-  if (data.length > MAX_DATA) return refuse(SW.noMemory);
-  if (!(command.p1 & LAST_BLOCK)) return { state: { data, nextBlock: state.nextBlock + 1 }, response: status(SW.ok) };
+  if (command.p2 !== (state.blocks.length & 0xff)) return refuse(SW.wrongP1P2);
+  const block = command.data ?? NO_BYTES;
+  const blocks = [...state.blocks, block];
+  const length = state.length + block.length;
+  if (length > MAX_DATA || blocks.length > MAX_BLOCKS) return refuse(SW.noMemory);
+  if (!(command.p1 & LAST_BLOCK)) return { state: { blocks, length }, response: status(SW.ok) };
 
-  const dgis = splitDgis(data);
+  const dgis = splitDgis(concat(...blocks));
   if (!dgis) return refuse(SW.wrongData);
   for (const [dgi, value] of dgis) {
     const sw = accept(dgi, value);
