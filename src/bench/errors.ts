@@ -9,4 +9,10 @@ export const benchError = errorTable("bench", [
   "not-of-this-bench",
   "emulated-only",
   "watched-long-enough",
+  "state-folder",
+  "state-busy",
+  "state-damaged",
+  "state-version",
+  "state-seed",
+  "state-taken",
 ]);

@@ -36,6 +36,7 @@ const DEVICE_CODES: ReadonlySet<string> = new Set([
   "util/link-closed",
   "cli/internal",
   "bench/provisioning-refused",
+  "bench/state-busy",
 ]);
 
 /** The exit code that an error stands for. */

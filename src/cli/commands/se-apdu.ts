@@ -8,9 +8,10 @@ import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { EXIT, type ExitCode } from "../output.js";
 
-interface ApduOptions {
+export interface ApduOptions {
   readonly seed?: string;
-  readonly card: string;
+  readonly card?: string;
+  readonly state?: string;
   readonly json?: boolean;
 }
 
@@ -35,7 +36,10 @@ export async function sendApdus(
   const output = outputOf(context, options);
   const apdus = texts.map(apduOf);
   const { signal } = context.io;
-  const bench = await context.openBench(options.seed === undefined ? {} : { seed: options.seed });
+  const bench = await context.openBench({
+    state: options.state,
+    ...(options.seed !== undefined && { seed: options.seed }),
+  });
   const way = await openWay(bench, spec, options, signal);
   const exchanges: unknown[] = [];
   try {
@@ -75,7 +79,7 @@ function apduOf(text: string): Uint8Array {
 async function openWay(bench: Bench, spec: string, { card }: ApduOptions, signal: AbortSignal): Promise<Way> {
   const device = await bench.open(spec, signal);
   if (device.kind === "emulated") {
-    await bench.provision(device, card);
+    await bench.furnish(device, card);
     device.emulated.element.powerOff("wired");
     return {
       via: "wired",

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { ApduOptions } from "../commands/se-apdu.js";
 import type { Context } from "../context.js";
-import { TAP_DEFAULTS } from "../tap-options.js";
-import { examples } from "./options.js";
+import { examples, withStateOptions } from "./options.js";
 
 export function declareSe(program: Command, context: Context): void {
   const command = program
@@ -9,8 +9,7 @@ export function declareSe(program: Command, context: Context): void {
     .summary("talk to a secure element")
     .description("Talks to the secure element of a device.");
 
-  const apdu = command
-    .command("apdu")
+  const apdu = withStateOptions(command.command("apdu"))
     .summary("send commands, show the answers")
     .description(
       "Sends command APDUs in the given order and shows the answers as they came: account numbers in them are not masked. On a PC/SC reader over the contactless interface, freshly powered up; into an emulated device over the element's wired interface.",
@@ -18,18 +17,11 @@ export function declareSe(program: Command, context: Context): void {
     .argument("<device>", "such as pcsc:ACR1252 or emu:band-s1 (see tapbench devices)")
     .argument("<apdu...>", "hex, one argument a command")
     .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
-    .option("--card <name|file>", "card that an emulated device gets first", TAP_DEFAULTS.card)
     .option("--json", "print one JSON document")
-    .action(
-      async (
-        device: string,
-        apdus: readonly string[],
-        options: { readonly seed?: string; readonly card: string; readonly json?: boolean },
-      ) => {
-        const { sendApdus } = await import("../commands/se-apdu.js");
-        context.exitCode = await sendApdus(device, apdus, options, context);
-      },
-    );
+    .action(async (device: string, apdus: readonly string[], options: ApduOptions) => {
+      const { sendApdus } = await import("../commands/se-apdu.js");
+      context.exitCode = await sendApdus(device, apdus, options, context);
+    });
   examples(
     apdu,
     "tapbench se apdu pcsc: 00A404000E325041592E5359532E444446303100",
