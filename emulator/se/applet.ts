@@ -13,6 +13,10 @@ export interface AppletContext {
   readonly random: Random;
   /** The device has verified its holder since the field came on, as it tells the element over the wired interface. */
   readonly holderVerified: boolean;
+  /** This application has checked its holder's PIN, and no payment has used that up. Gone with the power of the wired interface. */
+  readonly pinVerified: boolean;
+  /** How the application's check of the PIN ended, or that it is used up. */
+  keepPinVerified(verified: boolean): void;
   /** Says what costs time: operations with a symmetric key, or one RSA private operation of that many bits. */
   spend(work: { readonly symmetric: number } | { readonly rsaBits: number }): void;
   /** The card's own operations, for security domains only. */
@@ -77,6 +81,8 @@ export interface AppletStep<S> {
 export interface Applet<S> {
   readonly module: string;
   readonly initial: S;
+  /** It has its own secure messaging, in classes 04 and 84. */
+  readonly secureMessaging?: boolean;
   /** INSTALL [for install]: the application's own parameters (tag C9). A status word other than 9000 refuses; absent: they are left alone. */
   install?(context: AppletContext, parameters: Uint8Array): number;
   /** SELECT by its AID. */

@@ -50,6 +50,8 @@ export interface ElementSnapshot {
   readonly channels: Readonly<Record<CardInterface, Channels>>;
   readonly random: RandomPosition;
   readonly holderVerified: boolean;
+  /** Numbers of the instances that have checked their PIN. */
+  readonly pinVerified?: readonly number[] | undefined;
 }
 
 /** Logical channels by number; number 0 is always open, others where MANAGE CHANNEL has opened them. */
@@ -88,6 +90,7 @@ export class SecureElement {
   #random: Random;
   /** Told by the device over the wired interface: the holder was verified. */
   holderVerified = false;
+  #pinVerified: ReadonlySet<number> = new Set();
   /** Extra time for the next commands: a fault. */
   delay: Nanos = 0;
 
@@ -125,6 +128,7 @@ export class SecureElement {
       if (isTapbenchError(error, "emulator/power-lost")) {
         this.#store = undefined;
         this.#channels = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
+        this.#pinVerified = new Set();
         return undefined;
       }
       if (sw === undefined) throw error;
@@ -142,6 +146,7 @@ export class SecureElement {
   /** The interface lost its power, or was reset: what it had selected is forgotten. */
   powerOff(via: CardInterface): void {
     this.#channels[via] = ONLY_BASIC;
+    if (via === "wired") this.#pinVerified = new Set();
     this.#nvm.powerUp();
   }
 
@@ -151,6 +156,7 @@ export class SecureElement {
       channels: { ...this.#channels },
       random: this.#random.position(),
       holderVerified: this.holderVerified,
+      pinVerified: [...this.#pinVerified],
     };
   }
 
@@ -161,6 +167,7 @@ export class SecureElement {
     this.#channels = { ...snapshot.channels };
     this.#random = resumeRandom(snapshot.random);
     this.holderVerified = snapshot.holderVerified;
+    this.#pinVerified = new Set(snapshot.pinVerified);
   }
 
   get #instances(): readonly Instance[] {
@@ -200,10 +207,11 @@ export class SecureElement {
     const port = { via, channel: channelOf(command.cla) };
     if (!this.#channels[via][port.channel]) return status(SW.channelNotSupported);
     command = port.channel === 0 ? command : { ...command, cla: onBasicChannel(command.cla) };
-    // The card's own secure messaging is a matter of its domains; that of ISO/IEC 7816-4 is nobody's here.
-    if (command.cla & 0x08 || (command.cla & 0x04 && !this.#card)) return status(SW.secureMessagingNotSupported);
-
+    // Secure messaging is a matter of domains and applications; that of ISO/IEC 7816-4 is nobody's here.
     const channel = this.#channel(port);
+    const own = this.#card !== undefined || this.#selected(channel)?.applet.secureMessaging === true;
+    if (command.cla & 0x08 || (command.cla & 0x04 && !own)) return status(SW.secureMessagingNotSupported);
+
     if (command.ins === INS_GET_RESPONSE && command.cla === 0) return this.#getResponse(port, channel, command);
     if (channel.held?.for && sameCommand(channel.held.for, command)) {
       this.#keep(port, { ...channel, held: undefined });
@@ -274,7 +282,7 @@ export class SecureElement {
       if (card && !card.selectable(instance, port.via)) continue;
       const { state, response } = instance.applet.select(this.#context(instance, port.via, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
-      if (response.sw === SW.ok) {
+      if (response.sw === SW.ok || response.sw === SW.deactivated) {
         this.#deselect(port, spend);
         this.#keep(port, { selected: instance.number, appletState: state });
       }
@@ -332,6 +340,11 @@ export class SecureElement {
       storage: new InstanceStorage(this.#store!, instance.number, instance.entry?.quota),
       random: this.#random,
       holderVerified: this.holderVerified,
+      pinVerified: this.#pinVerified.has(instance.number),
+      keepPinVerified: (verified) => {
+        const others = [...this.#pinVerified].filter((number) => number !== instance.number);
+        this.#pinVerified = new Set(verified ? [...others, instance.number] : others);
+      },
       spend,
       manager: this.#card?.managerFor(instance, (other, through) => this.#context(other, via, spend, through)),
       // Without card management there is no channel that could be secure: the wired interface has to do.

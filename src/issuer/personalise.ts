@@ -1,6 +1,7 @@
 import { toBcd, toCompressed } from "../codec/bcd.js";
 import { tlv, type Tlv } from "../codec/tlv.js";
 import type { RsaPrivateKey } from "../crypto/rsa.js";
+import { pinBlock2 } from "../emv/secure-messaging.js";
 import type { CommandApdu } from "../protocols/iso7816/apdu.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
 import { ascii, concat, NO_BYTES, u16be, unhex } from "../util/bytes.js";
@@ -23,6 +24,10 @@ export const GROUPS = {
   keys: 0x8000,
   /** Their check values, 9 bytes. */
   checkValues: 0x9000,
+  /** Reference PIN: a PIN block of format 2 (EMV CPS 2.0). */
+  pin: 0x8010,
+  /** Tries left and try limit, a byte each (EMV CPS 2.0). */
+  pinTries: 0x9010,
   /** Private key: qInv, d mod (q-1), d mod (p-1), q, p (EMV CPS 2.0 table A-2). */
   rsa: { qInv: 0x8201, dq: 0x8202, dp: 0x8203, q: 0x8204, p: 0x8205 },
   /** Application control: C1 key index, C2 CVN, C3 and C4 card issuer action codes decline and online, C5 and C6 offline limits. */
@@ -66,6 +71,8 @@ export interface PersonalisationInput {
   readonly token: Pick<Token, "dpan" | "sequence" | "expiry" | "par">;
   readonly profile: CardProfile;
   readonly keys: CardKeys;
+  /** The PIN that the card checks, 4 to 12 digits; absent: it has none. */
+  readonly pin?: string | undefined;
   /** Digits behind the service code in track 2, at most 13. */
   readonly discretionary: string;
   /** Start of validity. */
@@ -207,6 +214,11 @@ export function applicationGroupings(input: PersonalisationInput): readonly Data
     secret(GROUPS.keys, concat(ac, smi, smc), "master keys of the card"),
     open(GROUPS.checkValues, concat(values.ac, values.smi, values.smc), "their check values"),
   );
+  if (input.pin !== undefined && profile.pin)
+    groupings.push(
+      secret(GROUPS.pin, pinBlock2(input.pin), "PIN"),
+      open(GROUPS.pinTries, Uint8Array.of(profile.pin.tries, profile.pin.tries), "PIN tries"),
+    );
   if (certificates)
     for (const part of ["qInv", "dq", "dp", "q", "p"] as const)
       groupings.push(secret(GROUPS.rsa[part], certificates.key[part], `private key, ${part}`));

@@ -155,6 +155,9 @@ export const cardSchema = map({
     lower: integer(0, 255, "offline transactions in a row: above, ask to go online"),
     upper: integer(0, 255, "above, decline where there is no way online"),
   }),
+  pin: map({ tries: integer(1, 15, "wrong PINs in a row that block it") })
+    .optional()
+    .meta({ description: "a PIN that the card checks itself; the issuer draws it" }),
   oda: map({
     method: oneOf(["cda", "none"], "offline data authentication"),
     issuerBits: integer(512, 1984, "length of the issuer key").default(1408),

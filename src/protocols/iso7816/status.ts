@@ -94,6 +94,10 @@ export const SW = {
   moreData: 0x6310,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
   hostNotAuthenticated: 0x6300,
+  /** ISO/IEC 7816-4: what was selected is deactivated; EMV: the application is blocked. */
+  deactivated: 0x6283,
+  /** The last digit says how many are left. */
+  triesLeft: 0x63c0,
   memoryFailure: 0x6581,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
@@ -104,6 +108,8 @@ export const SW = {
   dataNotUsable: 0x6984,
   conditionsOfUse: 0x6985,
   commandNotAllowed: 0x6986,
+  secureMessagingMissing: 0x6987,
+  secureMessagingWrong: 0x6988,
   appletSelectionFailed: 0x6999,
   wrongData: 0x6a80,
   functionNotSupported: 0x6a81,
