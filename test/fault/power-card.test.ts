@@ -67,7 +67,7 @@ describe("GENERATE AC", () => {
     const before = start.nvm.operations;
     expect(send(start, generateAc("40")).slice(-4)).toBe("9000");
     const operations = start.nvm.operations - before;
-    expect(operations).toBe(4); // amount, journal, directory, count
+    expect(operations).toBe(5); // amount, count, journal, two places of the directory
     let counted = 0;
     for (const cut of cuts(operations)) {
       const element = newElement();
