@@ -5,7 +5,16 @@ import { padOne } from "../../src/crypto/padding.js";
 import { getStatus, personalize, selectDomain, storeData, type SecuredCard } from "../../src/protocols/gp/poller.js";
 import { unhex } from "../../src/util/bytes.js";
 import { seededRandom } from "../../src/util/random.js";
-import { CARD_AID, encodeGroupings, groupings, object } from "../support/emulated-card.js";
+import {
+  CARD_AID,
+  encodeGroupings,
+  generateAc,
+  GPO,
+  groupings,
+  object,
+  SELECT_CARD,
+  send,
+} from "../support/emulated-card.js";
 import { ask, gpCard, open, PAYMENT_DOMAIN } from "../support/gp-card.js";
 import { median } from "./measure.js";
 
@@ -78,6 +87,26 @@ function session(element: SecureElement, fresh: ReturnType<SecureElement["snapsh
   element.restore(fresh);
   ask(element, selectDomain(PAYMENT_DOMAIN));
   return open(element, LEVEL).channel;
+}
+
+/** Writes that the page written most takes for an offline payment, and payments after which it has had what it endures by default. */
+export function measureWear(): { hottestPageWritesPerPayment: number; paymentsUntilWorn: number } {
+  const endurance = 100_000;
+  const element = gpCard({}, { nvmBytes: 81_920, cells: { writeBytes: 4, eraseBytes: 4, endurance } });
+  const card = session(element, element.snapshot());
+  ask(element, personalize(card, unhex(CARD_AID)));
+  ask(element, storeData(card, unhex(encodeGroupings(groupings())), "dgi"));
+  const { nvm } = element;
+  const pages = Array.from({ length: nvm.size / nvm.pageBytes }, (_, page) => page);
+  const before = pages.map((page) => nvm.cyclesOf(page));
+  const payments = 320; // the journal's ring twenty times
+  for (let payment = 0; payment < payments; payment++) {
+    element.powerOff("contactless");
+    for (const apdu of [SELECT_CARD, GPO]) send(element, apdu);
+    if (!send(element, generateAc("40")).endsWith("9000")) throw new Error("the payment was refused");
+  }
+  const each = Math.max(...pages.map((page) => nvm.cyclesOf(page) - before[page]!)) / payments;
+  return { hottestPageWritesPerPayment: each, paymentsUntilWorn: endurance / each };
 }
 
 /** A whole card and as many records as fill the blocks. */

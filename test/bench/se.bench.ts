@@ -1,4 +1,4 @@
-import { measureListing, measurePersonalisation } from "./measure-personalisation.js";
+import { measureListing, measurePersonalisation, measureWear } from "./measure-personalisation.js";
 import { measurePowerCuts } from "./measure-power-cuts.js";
 
 export const description =
@@ -12,6 +12,7 @@ export async function run({ seconds }: { seconds: number }) {
     ofAes: aesMicros / blockMicros,
     listMillis: measureListing(seconds),
     ...(await measurePowerCuts(seconds)),
+    ...measureWear(),
   };
   const bars = [
     { key: "blockMicros", atMost: 40 },

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Nvm } from "../../../emulator/se/nvm.js";
@@ -69,6 +70,49 @@ describe("objects", () => {
     const later = newNvm();
     later.write(0, unhex("544203FFFFFFFFFF00"));
     expect(() => new ObjectStore(later)).toThrow(code("store-damaged"));
+  });
+});
+
+/* Bytes of our own layout, put together by hand: numbers big-endian, CRC-32s from zlib. */
+describe("the layout", () => {
+  const crc = (text: string): string => crc32(unhex(text)).toString(16).padStart(8, "0").toUpperCase();
+
+  test("header, then a journal's record for each change, the directory's entries, the heap", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    const area = (from: number, length: number): string => hex(nvm.read(from, length));
+    expect(area(0, 16)).toBe("544202FFFFFFFFFF" + "00FFFFFFFFFFFFFF");
+    expect(area(64, SIZE - 64)).toBe("FF".repeat(SIZE - 64));
+
+    store.put(0x10002, unhex("AABBCC"));
+    // number, granule 392 of 8 bytes (3,136), length
+    const entry = "000100020188" + "0003";
+    // sequence 1, CRC, one change: unit 0
+    const first = (changes: string): string => `00000001${crc(`00000001${changes}`)}${changes}`;
+    expect(area(64, 20)).toBe(first(`00010000${entry}`));
+    expect(area(1_088, 16)).toBe(`${entry}FFFFFFFFFFFFFFFF`);
+    expect(area(3_136, 8)).toBe("AABBCCFFFFFFFFFF");
+
+    store.setCounter(5, 0x0102);
+    // the top bit says that it is a counter; two cells of value and inverted CRC
+    expect(area(128, 10)).toMatch(/^00000002.{8}0001$/);
+    expect(area(1_096, 8)).toBe("80000005" + "0189" + "0010");
+    const inverted = (~crc32(unhex("00000102")) >>> 0).toString(16).padStart(8, "0").toUpperCase();
+    expect(area(3_144, 16)).toBe(`00000102${inverted}FFFFFFFFFFFFFFFF`);
+    store.writeCounter(5, 0x0103);
+    expect(area(3_144, 12)).toBe(`00000102${inverted}00000103`);
+
+    store.remove(0x10002);
+    expect(area(1_088, 8)).toBe("FF".repeat(8));
+    expect(area(192, 4)).toBe("00000003");
+  });
+
+  test("the journal goes round: its pages are written as often as each other", () => {
+    const nvm = newNvm();
+    const store = new ObjectStore(nvm);
+    for (let round = 0; round < 160; round++) store.put(round % 2, Uint8Array.of(round));
+    expect(Array.from({ length: 16 }, (_, page) => nvm.cyclesOf(1 + page))).toEqual(Array<number>(16).fill(10));
+    expect(new ObjectStore(nvm).get(1)).toEqual(Uint8Array.of(159));
   });
 });
 
