@@ -50,18 +50,37 @@ export class Directory {
     }
   }
 
-  /** The units that change where slots become this; undefined empties one. Nothing is changed yet. */
-  changed(changes: readonly { slot: number; id: number; extent: Extent | undefined }[]): UnitChange[] {
+  /**
+   * The units that change where slots become this; undefined empties one. Nothing is changed yet. With them, as long as that makes at most so many,
+   * come units that lie between two of them in a page, so that the page is written once.
+   */
+  changed(
+    changes: readonly { slot: number; id: number; extent: Extent | undefined }[],
+    pageBytes: number,
+    most: number,
+  ): UnitChange[] {
     const units = new Map<number, Uint8Array>();
-    for (const { slot, id, extent } of changes) {
-      const unit = Math.floor((slot * ENTRY) / this.#unit);
+    const take = (unit: number): Uint8Array => {
       const from = unit * this.#unit;
       const bytes = units.get(unit) ?? this.#image.slice(from, from + this.#unit);
       units.set(unit, bytes);
-      const view = new DataView(bytes.buffer, bytes.byteOffset + slot * ENTRY - from, ENTRY);
+      return bytes;
+    };
+    for (const { slot, id, extent } of changes) {
+      const unit = Math.floor((slot * ENTRY) / this.#unit);
+      const bytes = take(unit);
+      const view = new DataView(bytes.buffer, bytes.byteOffset + slot * ENTRY - unit * this.#unit, ENTRY);
       view.setUint32(0, extent ? (id | (extent.counter ? IS_COUNTER : 0)) >>> 0 : EMPTY);
       view.setUint16(4, extent ? extent.offset / this.#granule : 0xffff);
       view.setUint16(6, extent ? extent.length : 0xffff);
+    }
+    const inOrder = [...units.keys()].toSorted((a, b) => a - b);
+    const inPage = pageBytes / this.#unit;
+    for (let i = 1; i < inOrder.length; i++) {
+      const from = inOrder[i - 1]!;
+      const to = inOrder[i]!;
+      if (Math.floor(from / inPage) !== Math.floor(to / inPage) || units.size + to - from - 1 > most) continue;
+      for (let between = from + 1; between < to; between++) take(between);
     }
     return [...units].map(([unit, bytes]) => ({ unit, bytes }));
   }

@@ -1,3 +1,4 @@
+import { concat } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import { emulatorError } from "../errors.js";
 import { counterLength, newCells, readCells } from "./counter-cells.js";
@@ -21,6 +22,9 @@ const FORMATTED = 0x00;
 
 /** A counter to be put down together with other objects. */
 export const newCounter = (value = 0): NewCounter => ({ counter: value });
+
+/** What stands between objects: at most a granule. */
+const PADDING = new Uint8Array(4096).fill(0xff);
 
 /** Bytes of a transaction where nobody says otherwise. */
 const COMMIT_BYTES = 1024;
@@ -181,16 +185,36 @@ export class ObjectStore {
         throw emulatorError("store-full", `the secure element holds at most ${SLOTS} objects; remove a card first`, {});
       return { slot, id, value, extent: value && { offset: places[i]!, ...this.#shapeOf(value) } };
     });
-    for (const { value, extent } of planned) if (extent) this.#memory.write(extent.offset, this.#bytesOf(value)!);
+    this.#fill(planned);
     this.#enter(planned);
+  }
+
+  /** Writes new objects into their places; neighbours together, because a page is one operation. */
+  #fill(planned: readonly { value: StoredValue | undefined; extent: Extent | undefined }[]): void {
+    const { heap } = this.#layout;
+    const pieces = planned
+      .flatMap(({ value, extent }) => (extent && value ? [{ at: extent.offset, bytes: this.#bytesOf(value)! }] : []))
+      .toSorted((a, b) => a.at - b.at);
+    for (let i = 0; i < pieces.length;) {
+      const { at } = pieces[i]!;
+      const run: Uint8Array[] = [];
+      for (let end = at; i < pieces.length && pieces[i]!.at === end; i++) {
+        const { bytes } = pieces[i]!;
+        end += rounded(bytes.length, heap);
+        run.push(bytes, PADDING.subarray(0, end - pieces[i]!.at - bytes.length));
+      }
+      run.pop();
+      this.#memory.write(at, concat(...run));
+    }
   }
 
   /** Journal, then directory. */
   #enter(changes: readonly { slot: number; id: number; extent: Extent | undefined }[]): void {
     this.#settle();
-    const units = this.#directory.changed(changes);
+    const units = this.#directory.changed(changes, this.#memory.pageBytes, MAX_BATCH);
     this.#journal.commit(units);
-    this.#waiting = units.filter((unit) => this.#directory.adopt(unit));
+    for (const unit of units) this.#directory.adopt(unit);
+    this.#waiting = units;
     for (const { slot, id, extent } of changes) this.#keep(id, extent && { slot, id, ...extent });
     this.#settle();
   }
