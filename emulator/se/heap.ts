@@ -14,6 +14,8 @@ export interface HeapArea {
   readonly to: number;
   /** Objects start at multiples of it. */
   readonly granule: number;
+  /** What is written in one operation. */
+  readonly page: number;
 }
 
 export const rounded = (length: number, { granule }: HeapArea): number => Math.ceil(length / granule) * granule;
@@ -44,12 +46,23 @@ function insert(pieces: Piece[], piece: Piece): void {
   pieces.splice(at, 0, piece);
 }
 
-/** Places for objects of these lengths beside the pieces, which come in order; undefined: there is no room. An object without bytes needs none. */
+/**
+ * Places for objects of these lengths beside the pieces, which come in order; undefined: there is no room. An object without bytes needs none. What
+ * makes a page at most comes together where that is possible: one operation, and a page worn once.
+ */
 export function placesFor(
   pieces: readonly Piece[],
   area: HeapArea,
   lengths: readonly number[],
 ): readonly number[] | undefined {
+  const sum = lengths.reduce((total, length) => total + rounded(length, area), 0);
+  let at = lengths.length > 1 && sum <= area.page ? bestHole(pieces, area, sum) : undefined;
+  if (at !== undefined)
+    return lengths.map((length) => {
+      const place = at!;
+      at = place + rounded(length, area);
+      return place;
+    });
   const taken = [...pieces];
   const places: number[] = [];
   for (const wanted of lengths) {

@@ -37,5 +37,5 @@ export function layoutOf({ size, pageBytes, unit }: VerifiedMemory): StoreLayout
       `a memory with pages of ${pageBytes} bytes that is to hold objects needs more than ${from} bytes`,
       { size, from },
     );
-  return { journal, directoryAt, heap: { from, to: size - (size % granule), granule } };
+  return { journal, directoryAt, heap: { from, to: size - (size % granule), granule, page: pageBytes } };
 }

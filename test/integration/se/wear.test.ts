@@ -86,7 +86,7 @@ test(
 );
 
 test(
-  `soak: ${PAYMENTS} offline payments wear no page more than twice each`,
+  `soak: ${PAYMENTS} offline payments wear no page more than once each`,
   () => {
     const card = element();
     ask(card, selectDomain(PAYMENT_DOMAIN));
@@ -101,9 +101,9 @@ test(
       card.powerOff("contactless");
     }
     const each = (hottest(card) - start) / PAYMENTS;
-    expect(each).toBeLessThanOrEqual(2);
-    // the transaction counter ends at 65,535, before the memory does
-    expect(ENDURANCE / each).toBeGreaterThan(0xffff / 2);
+    expect(each).toBeLessThanOrEqual(1.05); // more only until things have found their places
+    // the transaction counter ends before the memory does
+    expect(ENDURANCE / each).toBeGreaterThan(0xffff);
   },
   TIMEOUT,
 );

@@ -7,7 +7,7 @@ import { ObjectStore } from "../../../emulator/se/store.js";
 
 const GRANULE = 8;
 const START = 64;
-const areaOf = (drawing: string) => ({ from: START, to: START + drawing.length * GRANULE, granule: GRANULE });
+const areaOf = (drawing: string) => ({ from: START, to: START + drawing.length * GRANULE, granule: GRANULE, page: 32 });
 
 function piecesOf(drawing: string): (Piece & { name: string })[] {
   return [...new Set(drawing.replaceAll(".", ""))]
@@ -27,6 +27,8 @@ describe("a place", () => {
     ["a.b.cc", [8], [1]], // the lowest of those
     ["aa..b.", [9], [2]],
     ["aa..b.", [8, 16], [5, 2]],
+    ["a..b...", [8, 16], [4, 5]], // together
+    ["a..b.....", [16, 16, 8], [1, 4, 6]], // more than a page: each by itself
     ["aa..b.", [17], undefined],
     ["aa..b.", [8, 8, 8], [5, 2, 3]],
     ["aa..b.", [8, 8, 8, 8], undefined],
