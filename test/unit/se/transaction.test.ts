@@ -37,7 +37,7 @@ describe("a transaction", () => {
       store.setCounter(7, 9);
       store.writeCounter(7, 10);
       expect(shown(store)).toEqual(["AA", undefined, "BBCC"]);
-      expect([...store.ids].toSorted()).toEqual([1, 3, 4, 7]);
+      expect([...store.ids].toSorted((a, b) => a - b)).toEqual([1, 3, 4, 7]);
       expect(store.counter(7)).toBe(10);
       expect(nvm.operations).toBe(before);
       expect(shown(new ObjectStore(nvm))).toEqual(["11", "22", undefined]);
@@ -74,7 +74,7 @@ describe("a transaction", () => {
     ).toThrow(RangeError);
     for (const each of [store, new ObjectStore(nvm)]) {
       expect(shown(each)).toEqual(["11", "22", undefined]);
-      expect([...each.ids].toSorted()).toEqual([1, 2, 3]);
+      expect([...each.ids].toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
       expect(each.counter(3)).toBe(6);
     }
   });
