@@ -27,7 +27,7 @@ export interface NvmCells {
 export interface NvmSnapshot {
   readonly pages: readonly Uint8Array[];
   /** Writes that each page has taken. */
-  readonly cycles: Uint32Array;
+  readonly cycles: readonly number[];
   readonly operations: number;
   readonly seed: number;
 }
@@ -49,8 +49,7 @@ export class Nvm {
   #pages: Uint8Array[];
   /** Pages that no snapshot shares. */
   #own: boolean[];
-  #cycles: Uint32Array;
-  #ownCycles = true;
+  #cycles: number[];
   #operations = 0;
   #cut: PowerCut | undefined;
   #dead = false;
@@ -78,8 +77,7 @@ export class Nvm {
     this.cells = from ? { ...cells, seed: from.seed } : cells;
     this.#pages = from ? [...from.pages] : Array.from({ length: count }, () => new Uint8Array(pageBytes).fill(ERASED));
     this.#own = Array<boolean>(count).fill(from === undefined);
-    this.#cycles = from?.cycles ?? new Uint32Array(count);
-    this.#ownCycles = from === undefined;
+    this.#cycles = from ? [...from.cycles] : Array<number>(count).fill(0);
     this.#operations = from?.operations ?? 0;
   }
 
@@ -147,8 +145,7 @@ export class Nvm {
 
   snapshot(): NvmSnapshot {
     this.#own.fill(false);
-    this.#ownCycles = false;
-    return { pages: [...this.#pages], cycles: this.#cycles, operations: this.#operations, seed: this.cells.seed };
+    return { pages: [...this.#pages], cycles: [...this.#cycles], operations: this.#operations, seed: this.cells.seed };
   }
 
   #program(page: number, at: number, part: Uint8Array): void {
@@ -159,10 +156,6 @@ export class Nvm {
     if (!this.#own[page]) {
       this.#pages[page] = this.#pages[page]!.slice();
       this.#own[page] = true;
-    }
-    if (!this.#ownCycles) {
-      this.#cycles = this.#cycles.slice();
-      this.#ownCycles = true;
     }
     const bytes = this.#pages[page]!;
     const cycles = ++this.#cycles[page]!;
