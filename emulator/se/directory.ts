@@ -1,3 +1,4 @@
+import { concat } from "../../src/util/bytes.js";
 import type { UnitChange } from "./journal.js";
 
 /*
@@ -62,17 +63,16 @@ export class Directory {
     const units = new Map<number, Uint8Array>();
     const take = (unit: number): Uint8Array => {
       const from = unit * this.#unit;
-      const bytes = units.get(unit) ?? this.#image.slice(from, from + this.#unit);
+      const bytes = units.get(unit) ?? concat(this.#image.subarray(from, from + this.#unit));
       units.set(unit, bytes);
       return bytes;
     };
     for (const { slot, id, extent } of changes) {
       const unit = Math.floor((slot * ENTRY) / this.#unit);
       const bytes = take(unit);
-      const view = new DataView(bytes.buffer, bytes.byteOffset + slot * ENTRY - unit * this.#unit, ENTRY);
-      view.setUint32(0, extent ? (id | (extent.counter ? IS_COUNTER : 0)) >>> 0 : EMPTY);
-      view.setUint16(4, extent ? extent.offset / this.#granule : 0xffff);
-      view.setUint16(6, extent ? extent.length : 0xffff);
+      const at = slot * ENTRY - unit * this.#unit;
+      if (!extent) bytes.fill(0xff, at, at + ENTRY);
+      else putEntry(bytes, at, extent.counter ? id | IS_COUNTER : id, extent.offset / this.#granule, extent.length);
     }
     const inOrder = [...units.keys()].toSorted((a, b) => a - b);
     const inPage = pageBytes / this.#unit;
@@ -88,8 +88,21 @@ export class Directory {
   /** Takes a change over. False: it was like that before. */
   adopt({ unit, bytes }: UnitChange): boolean {
     const at = unit * this.#unit;
-    if (bytes.every((byte, i) => this.#image[at + i] === byte)) return false;
+    let same = true;
+    for (let i = 0; i < bytes.length; i++) same &&= this.#image[at + i] === bytes[i];
+    if (same) return false;
     this.#image.set(bytes, at);
     return true;
   }
+}
+
+function putEntry(bytes: Uint8Array, at: number, number: number, granule: number, length: number): void {
+  bytes[at] = number >>> 24;
+  bytes[at + 1] = number >>> 16;
+  bytes[at + 2] = number >>> 8;
+  bytes[at + 3] = number;
+  bytes[at + 4] = granule >>> 8;
+  bytes[at + 5] = granule;
+  bytes[at + 6] = length >>> 8;
+  bytes[at + 7] = length;
 }
