@@ -2,6 +2,7 @@ import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu
 import type { Random } from "../../src/util/random.js";
 import type { ContactlessView } from "./gp/contactless.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./gp/registry.js";
+import type { StoreChange } from "./transaction.js";
 
 /** Which way a command came. Personalisation is for the wired one. */
 export type CardInterface = "contactless" | "wired";
@@ -68,9 +69,17 @@ export interface CardSettings {
 export interface AppletStorage {
   /** The same array until the object changes. */
   get(id: number): Uint8Array | undefined;
-  putAll(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void;
+  /** All of them or none. */
+  putAll(changes: readonly StoreChange[]): void;
+  /**
+   * What `work` changes becomes durable together when it returns, or not at all where it throws or the power goes; it reads its own changes.
+   * Not for counters that exist: they are durable at once, and stay where the rest is undone. Status word where it fails: 6F00, as for
+   * an uncaught TransactionException of Java Card.
+   */
+  transaction<R>(work: () => R): R;
   counter(id: number): number;
   setCounter(id: number, value: number): void;
+  /** Durable before it returns; only ever up. */
   writeCounter(id: number, value: number): void;
   readonly ids: readonly number[];
 }

@@ -8,7 +8,7 @@ import {
 } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
 import type { ComputeModel } from "../../src/profiles/types.js";
-import { concat, equalBytes, NO_BYTES } from "../../src/util/bytes.js";
+import { concat, equalBytes, NO_BYTES, readUint } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import { resumeRandom, type Random, type RandomPosition } from "../../src/util/random.js";
 import type { Nanos } from "../../src/util/time.js";
@@ -18,7 +18,7 @@ import { GpCard, manufacture, type CardAtStart, type Instance } from "./gp/card.
 import type { VolatilePriority } from "./gp/contactless.js";
 import { Arbiter } from "./arbitration.js";
 import { InstanceStorage } from "./instance-storage.js";
-import { Nvm, type NvmSnapshot } from "./nvm.js";
+import { Nvm, type NvmCells, type NvmSnapshot } from "./nvm.js";
 import { ObjectStore } from "./store.js";
 
 /** One logical channel of one interface; a value. */
@@ -34,6 +34,10 @@ interface Channel {
 export interface ElementOptions {
   readonly nvmBytes: number;
   readonly pageBytes: number;
+  /** The memory's cells; absent: byte-wise, and never worn out. */
+  readonly cells?: Omit<NvmCells, "seed"> | undefined;
+  /** Bytes of a transaction's changes. */
+  readonly commitBytes?: number | undefined;
   readonly applets: readonly { readonly module: string; readonly aid: Uint8Array }[];
   readonly modules: readonly AnyApplet[];
   readonly compute: ComputeModel;
@@ -102,10 +106,10 @@ export class SecureElement {
     this.#options = options;
     this.#random = options.random;
     this.#arbiter = new Arbiter(options.now);
-    this.#nvm = new Nvm(options.nvmBytes, options.pageBytes);
+    this.#nvm = memoryOf(options);
     const { card } = options;
     this.#fixed = card ? [] : fixedInstances(options);
-    if (card) manufacture(new ObjectStore(this.#nvm), card, options.applets);
+    if (card) manufacture(new ObjectStore(this.#nvm, options.commitBytes), card, options.applets);
   }
 
   /** Non-volatile memory, for planning power cuts and counting operations. */
@@ -128,12 +132,15 @@ export class SecureElement {
     try {
       response = encodeResponse(this.#dispatch(bytes, via, spend));
     } catch (error) {
-      if (isTapbenchError(error, "emulator/store-full")) response = encodeResponse(status(SW.noMemory));
-      else if (!isTapbenchError(error, "emulator/power-lost")) throw error;
-      else {
+      const sw = isTapbenchError(error) ? STORE_FAULTS[error.code] : undefined;
+      if (isTapbenchError(error, "emulator/power-lost")) {
         this.#forget();
         return undefined;
       }
+      if (sw === undefined) throw error;
+      // What the registry and the store know of a memory that failed may be ahead of it.
+      if (sw === SW.memoryFailure) this.#store = undefined;
+      response = encodeResponse(status(sw));
     }
     took +=
       (bytes.length + response.length) * compute.perByte +
@@ -185,7 +192,7 @@ export class SecureElement {
 
   /** Becomes what the snapshot was. @throws `emulator/snapshot-mismatch` */
   restore(snapshot: ElementSnapshot): void {
-    this.#nvm = new Nvm(this.#options.nvmBytes, this.#options.pageBytes, snapshot.nvm);
+    this.#nvm = memoryOf(this.#options, snapshot.nvm);
     this.#forget();
     this.#channels = { ...snapshot.channels };
     this.#volatile = { numbers: snapshot.volatilePriority };
@@ -215,8 +222,8 @@ export class SecureElement {
 
   #powerUp(): void {
     if (this.#store) return;
-    this.#store = new ObjectStore(this.#nvm);
-    const { card, modules } = this.#options;
+    const { card, modules, commitBytes } = this.#options;
+    this.#store = new ObjectStore(this.#nvm, commitBytes);
     this.#card = card && new GpCard(this.#store, card.settings, modules, this.#volatile);
   }
 
@@ -407,6 +414,19 @@ export class SecureElement {
       secured: secured || (!this.#card && port.via === "wired"),
     };
   }
+}
+
+/** What a command is answered where the store refuses. A TransactionException that nobody catches is 6F00 (Java Card). */
+const STORE_FAULTS: Readonly<Record<string, number>> = {
+  "emulator/store-full": SW.noMemory,
+  "emulator/memory-worn": SW.memoryFailure,
+  "emulator/transaction-full": SW.noDiagnosis,
+  "emulator/transaction-nested": SW.noDiagnosis,
+};
+
+function memoryOf({ nvmBytes, pageBytes, cells, random }: ElementOptions, from?: NvmSnapshot): Nvm {
+  const seed = from?.seed ?? readUint(random.fork("memory").bytes(4));
+  return new Nvm(nvmBytes, pageBytes, from, cells && { ...cells, seed });
 }
 
 function fixedInstances({ applets, modules }: ElementOptions): readonly Instance[] {

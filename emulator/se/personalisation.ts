@@ -6,6 +6,7 @@ import { unpadOne } from "../../src/crypto/padding.js";
 import { concat, NO_BYTES } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import type { AppletContext } from "./applet.js";
+import type { StoreChange } from "./transaction.js";
 
 /** A data grouping, in the clear; `padded`: what its domain deciphered may end in padding. */
 export interface Grouping {
@@ -119,7 +120,7 @@ export function storeData(
   finish: (dgis: ReadonlyMap<number, Uint8Array>) => {
     readonly sw: number;
     readonly remove?: readonly number[];
-    readonly add?: readonly (readonly [id: number, bytes: Uint8Array])[];
+    readonly add?: readonly StoreChange[];
   },
 ): { state: PersonalisationState; response: ResponseApdu } {
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });

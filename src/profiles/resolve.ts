@@ -56,6 +56,14 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
   const { card, ...element } = file.element;
   if (element.nvmBytes % element.pageBytes !== 0)
     throw fail(["element", "nvmBytes"], `it should be a multiple of the page, ${element.pageBytes} bytes`);
+  const { writeBytes, eraseBytes } = element.cells;
+  if (element.pageBytes % eraseBytes !== 0)
+    throw fail(["element", "cells", "eraseBytes"], `a page of ${element.pageBytes} bytes should be a multiple of it`);
+  if (eraseBytes % writeBytes !== 0)
+    throw fail(
+      ["element", "cells", "writeBytes"],
+      `what is erased together, ${eraseBytes} bytes, should be a multiple`,
+    );
   const { historical: historicalBytes, sameRates, ...activation } = ats;
   return {
     ...head(file, name, fail),

@@ -99,6 +99,14 @@ export const deviceSchema = map({
     })
       .optional()
       .meta({ description: "GlobalPlatform card management; without it, applets take personalisation as it comes" }),
+    cells: map({
+      writeBytes: integer(1, 64, "bytes that are programmed together").default(4),
+      eraseBytes: integer(1, 4096, "bytes that are erased together, at most a page").default(4),
+      endurance: integer(100, 100_000_000, "writes that a page takes before it wears out").default(100_000),
+    })
+      .prefault({})
+      .meta({ description: "what its memory cells are like" }),
+    commitBytes: integer(64, 32_768, "most bytes that an applet changes in one transaction").default(1024),
   }),
   compute: map({
     command: duration("for any command, before anything else"),

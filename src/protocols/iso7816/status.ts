@@ -103,6 +103,7 @@ export const SW = {
   deactivated: 0x6283,
   /** The last digit says how many are left. */
   triesLeft: 0x63c0,
+  memoryFailure: 0x6581,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
   secureMessagingNotSupported: 0x6882,
