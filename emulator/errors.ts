@@ -12,4 +12,7 @@ export const emulatorError = errorTable("emulator", [
   "snapshot-mismatch",
   "no-reader-driver",
   "slot-taken",
+  "no-pty",
+  "link-taken",
+  "port-taken",
 ]);

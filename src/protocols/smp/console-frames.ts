@@ -98,7 +98,7 @@ function receive(
       return;
     }
     const kind = markerAt(line, 0);
-    if (kind === undefined) return void pushText(lines, line);
+    if (kind === undefined) return pushText(lines, line);
     const coded = withoutCr(line.subarray(MARKER_BYTES));
     const raw = coded.length > MAX_CODED ? undefined : base64Bytes(coded);
     if (!raw) return lose();

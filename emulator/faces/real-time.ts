@@ -1,0 +1,43 @@
+import { MS, type Nanos } from "../../src/util/time.js";
+import type { Sim } from "../sim/sim.js";
+
+/**
+ * Lets virtual time pass as real time does, where something paced is shown to the outside. When virtual time ran ahead, because something
+ * was computed in it, nobody waits for that: real time is counted from there.
+ */
+export class RealTime {
+  readonly #sim: Sim;
+  /** Virtual less real time. */
+  #offset: Nanos;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+    this.#offset = sim.now - realNow();
+  }
+
+  /** Brings virtual time up to now; to be called before something that comes from outside is put in, and after. */
+  catchUp(): void {
+    if (this.#stopped) return;
+    const now = realNow() + this.#offset;
+    if (this.#sim.now > now) this.#offset += this.#sim.now - now;
+    else this.#sim.runUntil(now);
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const { next } = this.#sim;
+    if (next === undefined || this.#stopped) return;
+    const wait = (next - realNow() - this.#offset) / MS;
+    this.#timer = setTimeout(() => this.catchUp(), Math.max(0, Math.ceil(wait)));
+  }
+}
+
+const realNow = (): Nanos => Math.round(performance.now() * MS);
