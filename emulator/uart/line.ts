@@ -21,7 +21,7 @@ export interface LineOptions {
   /** Probability that a byte does not arrive: its start bit was missed. */
   readonly loss?: number;
   /** Decides about noise and loss. */
-  readonly random?: Random;
+  readonly random?: Random | undefined;
 }
 
 export interface LineCounters {

@@ -34,9 +34,9 @@ interface Native {
 const INSTALL = "npm install @serialport/stream@13.0.0 @serialport/bindings-cpp@13.0.1";
 
 /** Serial ports through @serialport/stream and @serialport/bindings-cpp, loaded when the first port is opened or listed. */
-export function nativeSerial(): SerialDriver {
+export function nativeSerial(modules: Modules = installedModules): SerialDriver {
   let loading: Promise<Native> | undefined;
-  const native = (): Promise<Native> => (loading ??= load());
+  const native = (): Promise<Native> => (loading ??= load(modules));
   return {
     async open(settings) {
       const port = (await native()).port(settings);
@@ -60,12 +60,15 @@ export function nativeSerial(): SerialDriver {
   };
 }
 
-async function load(): Promise<Native> {
+type Modules = () => Promise<readonly unknown[]>;
+const installedModules: Modules = () => Promise.all([import("@serialport/stream"), import("@serialport/bindings-cpp")]);
+
+async function load(modules: Modules): Promise<Native> {
   try {
-    const [{ SerialPortStream }, { autoDetect }] = (await Promise.all([
-      import("@serialport/stream"),
-      import("@serialport/bindings-cpp"),
-    ])) as unknown as [{ SerialPortStream: new (options: object) => Port }, { autoDetect: () => Binding }];
+    const [{ SerialPortStream }, { autoDetect }] = (await modules()) as [
+      { readonly SerialPortStream: new (options: object) => Port },
+      { readonly autoDetect: () => Binding },
+    ];
     const binding = autoDetect();
     const steady = { open: async (options: object) => steadied(await binding.open(options)) };
     const port = ({ path, baud }: PortSettings): Port =>
