@@ -15,4 +15,9 @@ export const emulatorError = errorTable("emulator", [
   "no-pty",
   "link-taken",
   "port-taken",
+  "flash-range",
+  "flash-alignment",
+  "flash-not-erased",
+  "log-full",
+  "too-many-ports",
 ]);

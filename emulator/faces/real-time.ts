@@ -1,6 +1,9 @@
 import { MS, type Nanos } from "../../src/util/time.js";
 import type { Sim } from "../sim/sim.js";
 
+/** Timers are not finer: what is due so soon happens at once. */
+const AHEAD: Nanos = MS;
+
 /**
  * Lets virtual time pass as real time does, where something paced is shown to the outside. When virtual time ran ahead, because something
  * was computed in it, nobody waits for that: real time is counted from there.
@@ -17,12 +20,13 @@ export class RealTime {
     this.#offset = sim.now - realNow();
   }
 
-  /** Brings virtual time up to now; to be called before something that comes from outside is put in, and after. */
+  /** Has happen what is due; to be called before something that comes from outside is put in, and after. */
   catchUp(): void {
     if (this.#stopped) return;
     const now = realNow() + this.#offset;
-    if (this.#sim.now > now) this.#offset += this.#sim.now - now;
-    else this.#sim.runUntil(now);
+    this.#offset += Math.max(0, this.#sim.now - now - AHEAD);
+    for (let { next } = this.#sim; next !== undefined && next <= now + AHEAD; { next } = this.#sim) this.#sim.step();
+    if (this.#sim.now < now) this.#sim.runUntil(now);
     this.#arm();
   }
 
