@@ -1,6 +1,6 @@
 import { hex } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
-import { decodeCbor, encodeCbor, integer, isCborMap, type CborMap, type CborValue } from "./cbor.js";
+import { decodeCbor, encodeCbor, integer, isCborMap, numberOf, type CborMap, type CborValue } from "./cbor.js";
 import type { CborLimits } from "./cbor-check.js";
 import { codecError } from "./errors.js";
 
@@ -48,9 +48,10 @@ const wrong = (name: string, wanted: string): Error =>
 
 const integerKind = (type: string, low: number, high: number): CborKind<number> => {
   const check = (value: CborValue, name: string): number => {
-    if (typeof value !== "number" || !Number.isInteger(value) || value < low || value > high)
+    const number = numberOf(value);
+    if (number === undefined || !Number.isInteger(number) || number < low || number > high)
       throw wrong(name, `a whole number from ${low} to ${high}`);
-    return value;
+    return number;
   };
   return {
     type,

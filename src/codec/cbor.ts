@@ -2,7 +2,7 @@ import { Decoder, Encoder } from "cbor-x";
 import { CBOR_LIMITS, checkCbor, type CborLimits } from "./cbor-check.js";
 import { codecError } from "./errors.js";
 
-/** What CBOR carries here. Integers beyond 2^53 are bigint. */
+/** What CBOR carries here. Integers that were written with 64 bits are bigint: see `numberOf`. */
 export type CborValue =
   | number
   | bigint
@@ -43,6 +43,12 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits = CBOR_LIMITS):
 /** An integer as the encoder wants it: numbers above 32 bits would become floats. */
 export const integer = (value: number): number | bigint =>
   value > 0xffff_ffff || value < -0x1_0000_0000 ? BigInt(value) : value;
+
+/** A number, however many bytes it was written with; undefined where it is none, or more than a number can hold. */
+export function numberOf(value: CborValue): number | undefined {
+  const number = typeof value === "bigint" ? Number(value) : value;
+  return typeof number === "number" && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : undefined;
+}
 
 export const isCborMap = (value: CborValue): value is CborMap =>
   typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value);

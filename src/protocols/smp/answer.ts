@@ -1,5 +1,4 @@
-import { attempt } from "../../util/errors.js";
-import { decodeCbor, encodeCbor, isCborMap, type CborMap } from "../../codec/cbor.js";
+import { decodeCbor, encodeCbor, isCborMap, numberOf, type CborMap } from "../../codec/cbor.js";
 import { codecError } from "../../codec/errors.js";
 import type { Command } from "./command.js";
 import { smpError } from "./errors.js";
@@ -63,10 +62,13 @@ export function decodeAnswer<A>({ response, name }: Command<unknown, A>, data: U
   return failure ? { failure, also: map } : { value: response.fromMap(map) };
 }
 
-function failureOf({ rc, err }: CborMap): Failure | undefined {
-  if (isCborMap(err) && typeof err["rc"] === "number" && typeof err["group"] === "number")
-    return err["rc"] === 0 ? undefined : { rc: err["rc"], group: err["group"] };
-  return typeof rc === "number" && rc !== 0 ? { rc } : undefined;
+function failureOf(map: CborMap): Failure | undefined {
+  const { err } = map;
+  const inGroup = isCborMap(err) ? { rc: numberOf(err["rc"]), group: numberOf(err["group"]) } : undefined;
+  if (inGroup?.rc !== undefined && inGroup.group !== undefined)
+    return inGroup.rc === 0 ? undefined : { rc: inGroup.rc, group: inGroup.group };
+  const rc = numberOf(map["rc"]);
+  return rc !== undefined && rc !== 0 ? { rc } : undefined;
 }
 
 /** The value, or `smp/refused`, which says in words why the device did not do it. */
@@ -81,10 +83,3 @@ export function valueOf<A>(command: string, outcome: Outcome<A>): A {
     says,
   });
 }
-
-/** Whether `data` is a CBOR map, for those who show messages of commands they do not know. */
-export const anyMap = (data: Uint8Array): CborMap | undefined =>
-  attempt(() => {
-    const value = decodeCbor(data);
-    return isCborMap(value) ? value : undefined;
-  });

@@ -1,3 +1,4 @@
+import { numberOf } from "../../codec/cbor.js";
 import { crc32 } from "../../codec/crc.js";
 import type { Dialogue } from "../../util/dialogue.js";
 import { SECOND } from "../../util/time.js";
@@ -101,8 +102,8 @@ class Upload implements Work {
     // Version 1 has one code for much that may have gone wrong.
     const misplaced = failure.group === undefined ? failure.rc === UNKNOWN : failure.rc === OFFSET_NOT_VALID;
     if (sent === 0 || !misplaced) valueOf(files.upload.name, outcome);
-    const len = also?.["len"];
-    if (typeof len === "number") this.#fallBack(len);
+    const len = numberOf(also?.["len"]);
+    if (len !== undefined) this.#fallBack(len);
     else this.#settle ??= {};
   }
 

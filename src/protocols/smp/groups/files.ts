@@ -39,7 +39,7 @@ const HashResponse = cborMessage("smp.files.HASH_RESPONSE", `${SOURCE}, file has
   off: [maybe(uint()), "first byte, where it is not 0"],
   len: [uint(), "bytes that it covers"],
   output: [
-    either(uint(), blob(64), (value): value is number => typeof value === "number"),
+    either(uint(), blob(64), (value): value is number => !(value instanceof Uint8Array)),
     "crc32: a number; sha256: bytes",
   ],
 });
