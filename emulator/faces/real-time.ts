@@ -14,6 +14,7 @@ export class RealTime {
   #offset: Nanos;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #running = false;
 
   constructor(sim: Sim) {
     this.#sim = sim;
@@ -22,11 +23,16 @@ export class RealTime {
 
   /** Has happen what is due; to be called before something that comes from outside is put in, and after. */
   catchUp(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#running) return; // what happens now puts something in: the loop finds it
     const now = realNow() + this.#offset;
     this.#offset += Math.max(0, this.#sim.now - now - AHEAD);
-    for (let { next } = this.#sim; next !== undefined && next <= now + AHEAD; { next } = this.#sim) this.#sim.step();
-    if (this.#sim.now < now) this.#sim.runUntil(now);
+    this.#running = true;
+    try {
+      for (let { next } = this.#sim; next !== undefined && next <= now + AHEAD; { next } = this.#sim) this.#sim.step();
+      if (this.#sim.now < now) this.#sim.runUntil(now);
+    } finally {
+      this.#running = false;
+    }
     this.#arm();
   }
 

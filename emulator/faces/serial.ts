@@ -4,13 +4,17 @@ import type { Framer } from "../../src/util/framing.js";
 import type { Sim } from "../sim/sim.js";
 import { UartLine, type LineCounters, type LineOptions } from "../uart/line.js";
 import { openPty, type Pty, type PtyOptions } from "./pty.js";
-import { RealTime } from "./real-time.js";
+import type { RealTime } from "./real-time.js";
 
 export interface SerialFaceOptions extends Pick<PtyOptions, "link" | "bridge" | "signal"> {
   readonly sim: Sim;
+  /** Has the simulation keep up with what hosts send. */
+  readonly time: RealTime;
   /** How messages lie in the bytes, at the device's end. */
   readonly framer: Framer;
   readonly message: (message: Uint8Array) => void;
+  /** Text between messages: what somebody types. */
+  readonly line?: (line: string) => void;
   /** Absent: as fast as it goes, as USB's serial class does. With it both directions are paced, and may be noisy. */
   readonly uart?: LineOptions | undefined;
   readonly lost?: (cause: TapbenchError) => void;
@@ -30,9 +34,11 @@ export interface SerialFace {
 
 /** Shows a device's UART on a pseudo-terminal. @throws `emulator/no-pty`, `emulator/link-taken`, the signal's reason */
 export async function openSerialFace(options: SerialFaceOptions): Promise<SerialFace> {
-  const { sim, framer, message, uart, link, bridge, signal, lost } = options;
+  const { sim, time, framer, message, line, uart, link, bridge, signal, lost } = options;
   const hear = (piece: Uint8Array): void => {
-    for (const each of framer.receive(piece, sim.now).messages) message(each);
+    const { messages, lines } = framer.receive(piece, sim.now);
+    if (line) for (const each of lines) line(each);
+    for (const each of messages) message(each);
   };
   /** Answers of one moment leave in one piece: a byte a write would cost more than the bytes. */
   let leaving: Uint8Array[] = [];
@@ -44,7 +50,6 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
       pty.write(more.length === 0 ? first! : concat(first!, ...more));
     });
   };
-  const time = uart && new RealTime(sim);
   const paced = uart && {
     fromHost: new UartLine(sim, uart, hear),
     toHost: new UartLine(sim, { ...uart, fifo: Infinity, random: uart.random?.fork("to-host") }, leave),
@@ -52,7 +57,7 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
   const write = (bytes: Uint8Array): void => {
     if (!paced) return leave(bytes);
     paced.toHost.send(bytes);
-    time!.catchUp();
+    time.catchUp();
   };
   const pty: Pty = await openPty({
     ...(link !== undefined && { link }),
@@ -60,10 +65,10 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
     ...(signal && { signal }),
     ...(lost && { lost }),
     bytes(piece) {
-      if (!paced) return hear(piece);
-      time!.catchUp();
-      paced.fromHost.send(piece);
-      time!.catchUp();
+      time.catchUp();
+      if (paced) paced.fromHost.send(piece);
+      else hear(piece);
+      time.catchUp();
     },
   });
   return {
@@ -72,7 +77,8 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
     write,
     counters: () => paced && { fromHost: paced.fromHost.counters, toHost: paced.toHost.counters },
     async close() {
-      time?.stop();
+      paced?.fromHost.clear();
+      paced?.toHost.clear();
       await pty.close();
     },
   };

@@ -9,4 +9,5 @@ export const benchError = errorTable("bench", [
   "not-of-this-bench",
   "emulated-only",
   "watched-long-enough",
+  "not-managed",
 ]);

@@ -10,6 +10,8 @@ export interface MessageWire extends Wire<Uint8Array, Uint8Array> {
   /** What people call it: a path, a host and port. */
   readonly name: string;
   readonly state: WireState;
+  /** Calls back with each line of text that comes between messages, where the wire carries any; returns how to stop it. */
+  readonly watchText?: (told: (line: string) => void) => () => void;
   /**
    * Resolves when the machine has taken the whole message. Without `patience` it is given up after five seconds, and the wire is lost:
    * half of a message may have left.

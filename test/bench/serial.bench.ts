@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { RealTime } from "../../emulator/faces/real-time.js";
 import { openSerialFace, type SerialFace } from "../../emulator/faces/serial.js";
 import { Sim } from "../../emulator/sim/sim.js";
 import type { LineOptions } from "../../emulator/uart/line.js";
@@ -48,8 +49,10 @@ async function onTerminal<T>(
   measure: (turn: Turn) => Promise<T>,
 ): Promise<T> {
   const framer = () => framerOf(consoleFraming());
+  const sim = new Sim();
   const face: SerialFace = await openSerialFace({
-    sim: new Sim(),
+    sim,
+    time: new RealTime(sim),
     link,
     uart,
     framer: framer(),

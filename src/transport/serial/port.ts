@@ -11,8 +11,6 @@ export interface SerialOptions extends PortSettings {
   readonly clock: Clock;
   /** How messages lie in the bytes: protocols know. */
   readonly framer: Framer;
-  /** Text that the device writes between messages: its log. */
-  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 /** No message takes this long at the slowest rate that is used; a device that does not listen does. */
@@ -72,6 +70,7 @@ class SerialPort implements MessageWire {
   readonly #connection: SerialConnection;
   #gone: TapbenchError | undefined;
   #events: Events | undefined;
+  readonly #readers = new Set<(line: string) => void>();
 
   constructor(options: SerialOptions, connection: SerialConnection) {
     this.name = options.path;
@@ -81,18 +80,23 @@ class SerialPort implements MessageWire {
 
   /** Bytes are read from here on. Once. */
   open(events: Events): void {
-    const { clock, framer, onLine } = this.#options;
+    const { clock, framer } = this.#options;
     this.#events = events;
     this.#connection.start({
       bytes: (piece) => {
         const at = clock.now();
         const { messages, lines } = framer.receive(piece, at);
-        if (onLine) for (const line of lines) onLine(line);
+        for (const line of lines) for (const told of this.#readers) told(line);
         for (const message of messages) events.message(message, at);
       },
       lost: (cause) => this.#lose(cause),
     });
   }
+
+  readonly watchText = (told: (line: string) => void): (() => void) => {
+    this.#readers.add(told);
+    return () => void this.#readers.delete(told);
+  };
 
   readonly send = async (message: Uint8Array, patience: Patience = { within: SENDING }): Promise<Nanos> => {
     if (this.#gone) throw this.#gone;

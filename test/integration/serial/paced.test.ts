@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { RealTime } from "../../../emulator/faces/real-time.js";
 import { openSerialFace, type SerialFace } from "../../../emulator/faces/serial.js";
 import { Sim } from "../../../emulator/sim/sim.js";
 import type { LineOptions } from "../../../emulator/uart/line.js";
@@ -28,14 +29,21 @@ afterEach(async () => {
 });
 
 let count = 0;
-async function connected(uart: LineOptions | undefined, onLine?: (line: string) => void) {
+async function connected(uart: LineOptions | undefined) {
   const link = join(folder.path, `uart-${++count}`);
   const framer = () => framerOf(consoleFraming());
   const sim = new Sim();
-  face = await openSerialFace({ sim, link, uart, framer: framer(), message: (message) => face!.send(message) });
+  face = await openSerialFace({
+    sim,
+    time: new RealTime(sim),
+    link,
+    uart,
+    framer: framer(),
+    message: (message) => face!.send(message),
+  });
   const driver = nativeSerial();
   wire = await openSerial(
-    { path: link, baud: 115_200, driver, clock: monotonicClock(), framer: framer(), onLine },
+    { path: link, baud: 115_200, driver, clock: monotonicClock(), framer: framer() },
     { within: 5 * SECOND },
   );
   return { wire, face, received: receiveOn(wire) };
@@ -75,7 +83,8 @@ describe.skipIf(missing("serial"))("an emulated UART", () => {
 
   test("log lines go beside the messages", async () => {
     const lines: string[] = [];
-    const { wire, received, face } = await connected(undefined, (line) => lines.push(line));
+    const { wire, received, face } = await connected(undefined);
+    wire.watchText!((line) => lines.push(line));
     face.write(ascii("[00:00:00.000,000] <inf> band: booted\r\n"));
     await wire.send(ascii("ping"));
     expect(hex(await received.next())).toBe(hex(ascii("ping")));
