@@ -22,6 +22,8 @@ export interface ManagedBenchDevice {
   readonly title: string;
   /** Found by what the device says it is; absent: no profile is of that name. */
   readonly profile?: DeviceProfile | undefined;
+  /** What waits and times are measured with: virtual for a device in this process. */
+  readonly clock: Clock;
   /** As connected last. */
   readonly management: ManagedDevice;
   /** Connects anew once the device answers again: after a reset, or when it was unplugged. @throws `transport/...`, `smp/no-answer` */
@@ -137,6 +139,7 @@ export async function managed(
     spec,
     title: profile?.title ?? first.model ?? spec,
     profile,
+    clock,
     get management() {
       return management;
     },

@@ -5,6 +5,7 @@ import { declareDemo } from "./demo.js";
 import { declareDevices } from "./devices.js";
 import { declareEmulate } from "./emulate.js";
 import { declareSe } from "./se.js";
+import { declareSmp } from "./smp.js";
 import { declareTap } from "./tap.js";
 import { declareTrace } from "./trace.js";
 
@@ -20,6 +21,7 @@ export function declareCommands(program: Command, context: Context): void {
     declareTap,
     declareDevices,
     declareSe,
+    declareSmp,
     declareEmulate,
     declareDecode,
     declareTrace,
