@@ -12,6 +12,8 @@ import type { Framed, Framing } from "../../util/framing.js";
 const FIRST = [0x06, 0x09] as const;
 const MORE = [0x04, 0x14] as const;
 const NEWLINE = 0x0a;
+/** No byte above this begins or ends anything: most are. */
+const HIGHEST = NEWLINE;
 const CR = 0x0d;
 const MARKER_BYTES = 2;
 /** A line has 127 bytes at most, its marker and its newline among them. */
@@ -116,7 +118,9 @@ function receive(
 
   let start = 0;
   for (let at = 0; at < bytes.length; at++) {
-    if (bytes[at] === NEWLINE) {
+    const byte = bytes[at]!;
+    if (byte > HIGHEST) continue;
+    if (byte === NEWLINE) {
       end(bytes.subarray(start, at));
       start = at + 1;
     } else if (markerAt(bytes, at)) {

@@ -102,12 +102,15 @@ class SerialPort implements MessageWire {
     if (this.#gone) throw this.#gone;
     patience.signal?.throwIfAborted();
     const { clock, framer } = this.#options;
-    const late = timeOut(this.name, "takes no bytes; is the device running, and at this baud rate");
+    // An error is dear to make, and seldom needed.
+    let late: TapbenchError | undefined;
+    const tooLate = (): TapbenchError =>
+      (late = timeOut(this.name, "takes no bytes; is the device running, and at this baud rate"));
     try {
-      await bounded(clock, this.#connection.write(framer.encode(message)), patience, () => late);
+      await bounded(clock, this.#connection.write(framer.encode(message)), patience, tooLate);
       return clock.now();
     } catch (error) {
-      if (error === late) {
+      if (late) {
         this.#lose(late);
         await this.#connection.close();
       } else if (isTapbenchError(error, "transport/unplugged")) this.#lose(error);
