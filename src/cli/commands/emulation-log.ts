@@ -40,9 +40,11 @@ const WHY: Readonly<Record<string, string>> = {
 
 const text = (value: unknown): string => (value instanceof Uint8Array ? hex(value) : String(value));
 
-/** A device's text, without what would move a terminal's cursor or colour it. */
-export const printableLine = (line: string): string =>
-  line.replace(/\u001b\[[\d;]*[A-Za-z]/g, "").replace(/[^\P{Cc}\t]/gu, ".");
+/** What colours a terminal's text or moves its cursor (ECMA-48, CSI). */
+const SEQUENCE = new RegExp(`${String.fromCharCode(0x1b)}\\[[\\d;]*[A-Za-z]`, "g");
+
+/** A device's text, fit for a terminal: nothing in it acts on that. */
+export const printableLine = (line: string): string => line.replace(SEQUENCE, "").replace(/[^\P{Cc}\t]/gu, ".");
 
 export function emulationLog(io: Io, jsonLines: boolean): EmulationLog {
   const line = (event: string, facts: Facts): void => io.stdout.write(`${toJson({ event, ...facts })}\n`);

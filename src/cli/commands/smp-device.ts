@@ -11,20 +11,20 @@ export interface SmpOptions {
 export async function withDevice<T>(
   spec: string,
   { seed }: SmpOptions,
-  { openBench, io }: Context,
+  context: Context,
   work: (device: ManagedBenchDevice, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const bench = await openBench(seed === undefined ? {} : { seed });
-  const opened = await bench.open(spec, io.signal);
+  const bench = await context.openBench(seed === undefined ? {} : { seed });
+  const opened = await bench.open(spec, context.io.signal);
   let device: ManagedBenchDevice;
   try {
-    device = await bench.manage(opened, io.signal);
+    device = await bench.manage(opened, context.io.signal);
   } catch (error) {
     if (opened.kind !== "emulated") await opened.close();
     throw error;
   }
   try {
-    return await work(device, io.signal);
+    return await work(device, context.io.signal);
   } finally {
     await device.close();
   }

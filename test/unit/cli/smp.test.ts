@@ -18,7 +18,7 @@ function onOneDevice(): Surroundings {
   const bench = openBench();
   const device = bench.then((each) => each.open("emu:band-s1"));
   const services: NonNullable<Surroundings["services"]> = {
-    openBench: async () => ({ ...(await bench), open: (async () => device) as Awaited<typeof bench>["open"] }),
+    openBench: async () => ({ ...(await bench), open: async () => device }),
   };
   return { services };
 }
