@@ -83,9 +83,10 @@ export interface EmulatedBenchDevice {
 /** A device on the bench: one that is emulated here, whatever lies on a reader, or one that is managed over a wire. */
 export type BenchDevice = EmulatedBenchDevice | CardBenchDevice | ManagedBenchDevice;
 
-/** @throws `bench/emulated-only` */
-export function emulatedOnly(device: BenchDevice): EmulatedBenchDevice {
+/** Anything else is closed. @throws `bench/emulated-only` */
+export async function emulatedOnly(device: BenchDevice): Promise<EmulatedBenchDevice> {
   if (device.kind === "emulated") return device;
+  await device.close();
   throw benchError(
     "emulated-only",
     `${device.spec} is ${WHAT[device.kind]}, and this is done with emulated devices only, such as emu:band-s1`,

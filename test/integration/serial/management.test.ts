@@ -134,6 +134,18 @@ describe.skipIf(missing("serial"))("a band on a serial port and UDP at once", ()
     expect(documentOf(ran)).toMatchObject({ error: { code: "smp/no-answer" } });
   });
 
+  test("APDUs go to its element; a tap needs a field, and says so", async () => {
+    const { ready } = await band("--udp=127.0.0.1:0");
+    const spec = `udp:${String(ready["udp"])}`;
+    const ran = await tapbench(["se", "apdu", spec, hex(SELECT_PPSE), "--json"]);
+    expect(documentOf(ran)).toMatchObject({ via: "wired", times: "measured", exchanges: [{ sw: "9000" }] });
+    expect(await tapbench(["tap", spec])).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining("[bench/emulated-only]") as string,
+    });
+  });
+
   test("the link is gone when it ends by Ctrl-C", async () => {
     const link = newLink();
     const { emulation } = await band(`--serial=${link}`);
