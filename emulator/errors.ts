@@ -15,4 +15,12 @@ export const emulatorError = errorTable("emulator", [
   "memory-worn",
   "transaction-full",
   "transaction-nested",
+  "no-pty",
+  "link-taken",
+  "port-taken",
+  "flash-range",
+  "flash-alignment",
+  "flash-not-erased",
+  "log-full",
+  "too-many-ports",
 ]);

@@ -12,6 +12,8 @@ export class TypeAPicc implements Picc {
   readonly #uid: () => Uint8Array;
   readonly #onPowerOff: () => void;
   readonly #switchedOn: () => boolean;
+  /** Whether it answers at all: the device's controller can switch that off. */
+  listening = true;
   #transmit: ((frame: Frame, after: Nanos) => void) | undefined;
 
   /** `uid` is asked for at each power-up: some devices change it. Switched off, the field finds nobody. */
@@ -28,6 +30,11 @@ export class TypeAPicc implements Picc {
     this.#actor = new Actor(sim, listener, poweredUp(Uint8Array.of(8, 0, 0, 0)), (send) => {
       for (const { out, after } of send) this.#transmit?.(out, after);
     });
+  }
+
+  /** It is in a field. */
+  get powered(): boolean {
+    return this.#transmit !== undefined;
   }
 
   get state(): TypeAState {
@@ -50,6 +57,6 @@ export class TypeAPicc implements Picc {
   }
 
   receive(frame: Frame): void {
-    this.#actor.receive(frame);
+    if (this.listening) this.#actor.receive(frame);
   }
 }

@@ -15,4 +15,5 @@ export const benchError = errorTable("bench", [
   "state-version",
   "state-seed",
   "state-taken",
+  "not-managed",
 ]);

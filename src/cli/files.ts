@@ -58,7 +58,10 @@ async function collect(source: AsyncIterable<Uint8Array>, what: string): Promise
 }
 
 /** Writes a small text file in one go. @throws `cli/write-failed` */
-export async function writeText(path: string, text: string): Promise<void> {
+export const writeText = (path: string, text: string): Promise<void> => writeBytes(path, text);
+
+/** The same with bytes. @throws `cli/write-failed` */
+export async function writeBytes(path: string, text: string | Uint8Array): Promise<void> {
   const { writeFile } = await import("node:fs/promises");
   try {
     await writeFile(path, text);

@@ -29,7 +29,7 @@ export const EXIT = { ok: 0, usage: 1, device: 2, no: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Codes of a device, a wire or the bench itself; every other code is about what was asked or given. */
-const DEVICE_FOLDERS: ReadonlySet<string> = new Set(["iso14443", "iso7816", "emulator", "device", "transport"]);
+const DEVICE_FOLDERS: ReadonlySet<string> = new Set(["iso14443", "iso7816", "emulator", "device", "transport", "smp"]);
 const NOT_THE_DEVICE: ReadonlySet<string> = new Set(["emulator/bad-fault", "emulator/unknown-module"]);
 const DEVICE_CODES: ReadonlySet<string> = new Set([
   "util/link-overflow",

@@ -91,6 +91,16 @@ async function openWay(bench: Bench, spec: string, { card }: ApduOptions, signal
       close: async () => {},
     };
   }
+  if (device.kind === "managed")
+    return {
+      via: "wired",
+      times: "measured",
+      send: async (apdu) => {
+        const { answer, from, until } = await device.management.apdu(apdu, { within: ANSWER, signal });
+        return { answer, took: until - from };
+      },
+      close: () => device.close(),
+    };
   try {
     await device.card.activate({ within: device.wait, signal });
   } catch (error) {
