@@ -98,7 +98,7 @@ describe("a managed device", () => {
   test("a device that does not tell its buffers gets one request at a time", async () => {
     // The answer to the question for parameters becomes {"rc": 8}.
     const { host, sent } = open((message) => [
-      message[7] === 6 ? unhex(`0900000500${"00"}${hex(message.subarray(6, 8))}A162726308`) : message,
+      message[7] === 6 ? unhex(`090000050000${hex(message.subarray(6, 8))}A162726308`) : message,
     ]);
     expect(await host.parameters()).toEqual({ bufferBytes: 384, bufferCount: 1 });
     await host.upload("/lfs/a", new Uint8Array(1000));
