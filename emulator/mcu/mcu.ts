@@ -212,7 +212,8 @@ export class Mcu {
       return this.#wait(counted({ ...state, busy }, "smp", "dropped"), [], now);
     const operations = this.flash.operations;
     try {
-      return this.#serve({ ...state, busy }, input, now, operations);
+      const mostBusy = Math.max(state.mostBusy, busy.length + 1);
+      return this.#serve({ ...state, busy, mostBusy }, input, now, operations);
     } catch (error) {
       if (!isTapbenchError(error, "emulator/power-lost")) throw error;
       this.#life++; // dark until somebody gives it power again

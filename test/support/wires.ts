@@ -45,6 +45,11 @@ export const wires: readonly WireRow[] = [
   { name: "tshark", probe: () => programMissing("tshark", "text2pcap", "editcap"), install: "apt-get install tshark" },
   { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
   {
+    name: "python-cbor2",
+    probe: () => (existsSync("/usr/lib/python3/dist-packages/cbor2") ? undefined : "Debian's Python has no cbor2"),
+    install: "apt-get install python3-cbor2 python3-serial",
+  },
+  {
     name: "pcsc",
     probe: lacksPcscd,
     install: "apt-get install pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard iproute2",
