@@ -9,4 +9,7 @@ export const benchError = errorTable("bench", [
   "not-of-this-bench",
   "emulated-only",
   "watched-long-enough",
+  "journal-busy",
+  "journal-failed",
+  "bad-archive",
 ]);
