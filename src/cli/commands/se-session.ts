@@ -1,6 +1,7 @@
 import { askElement, openElement, type Element } from "../../bench/element.js";
 import { journalFolder, journalInMemory, openJournal, type OpenJournal } from "../../bench/element-journal.js";
 import type { Bench } from "../../bench/bench.js";
+import { dryChannel } from "../../device/se/dry-run.js";
 import { seError } from "../../device/se/errors.js";
 import { nameOf, readIdentity, type ElementIdentity, type ElementName } from "../../device/se/identity.js";
 import { keysDigest } from "../../device/se/journal.js";
@@ -17,7 +18,6 @@ import { diversified } from "../../protocols/gp/diversify.js";
 import { selectDomain, type Opened, type SecuredCard } from "../../protocols/gp/poller.js";
 import { encodeCommand } from "../../protocols/iso7816/apdu.js";
 import type { CardAsking } from "../../protocols/iso7816/poller.js";
-import { SW } from "../../protocols/iso7816/status.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash } from "../../trace/header.js";
 import { memoryTrace, type MemoryTrace } from "../../trace/memory.js";
@@ -184,7 +184,11 @@ function sessionOf(parts: Parts): SeSession {
     if (!dry) return talk(authenticate(how));
     const prepared = await talk(prepareCarefully(how, false));
     dry.push({ says: "EXTERNAL AUTHENTICATE", secured: encodeCommand(prepared.authenticate) });
-    return { ...prepared, channel: dryChannel(prepared.channel, dry) };
+    const channel = dryChannel(prepared.channel, (command, secured) => {
+      const plain = encodeCommand(command);
+      dry.push({ says: commandName(plain), plain, secured: encodeCommand(secured) });
+    });
+    return { ...prepared, channel };
   }
 
   return {
@@ -248,24 +252,6 @@ function journalCopy({ journal: first }: JournalKeeper): JournalKeeper {
     },
     put: (next) => {
       journal = next;
-    },
-  };
-}
-
-/** Secures commands and sends none; the element that is not there agrees. */
-function dryChannel(channel: SecuredCard, told: DryApdu[]): SecuredCard {
-  return {
-    ...channel,
-    // oxlint-disable-next-line require-yield -- nothing is sent
-    *send(command) {
-      const sending = channel.send(command);
-      const step = sending.next();
-      sending.return({ data: NO_BYTES, sw: SW.ok });
-      if (step.done !== true) {
-        const plain = encodeCommand(command);
-        told.push({ says: commandName(plain), plain, secured: encodeCommand(step.value) });
-      }
-      return { data: NO_BYTES, sw: SW.ok };
     },
   };
 }

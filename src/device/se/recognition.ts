@@ -39,17 +39,15 @@ export function objectIdentifier(bytes: Uint8Array): readonly number[] | undefin
   return open || arcs.length === 0 ? undefined : arcs;
 }
 
-/** {iso(1) member-body(2) country-USA(840) GlobalPlatform(114283)}, then what it is of: 2 the version, 4 a protocol (Annex H.1). */
+/** {iso(1) member-body(2) country-USA(840) GlobalPlatform(114283)} (Annex H.1). */
 const GLOBAL_PLATFORM = "1.2.840.114283";
-const under = (arcs: readonly number[], branch: number): readonly number[] | undefined => {
-  const prefix = [...GLOBAL_PLATFORM.split(".").map(Number), branch];
-  return prefix.every((arc, at) => arcs[at] === arc) ? arcs.slice(prefix.length) : undefined;
-};
+const VERSION = `${GLOBAL_PLATFORM}.2.`;
+/** ... 4, then protocol and options: cards write each as one byte, even where an arc would take two (SCP80). */
+const PROTOCOL = "2A864886FC6B04";
+const PROTOCOL_BYTES = 9;
 
-const identifiersIn = (objects: readonly Tlv[]): (readonly number[])[] =>
-  objects.flatMap(({ tag, value, children }) =>
-    tag === 0x06 ? [objectIdentifier(value) ?? []] : identifiersIn(children ?? []),
-  );
+const identifiersIn = (objects: readonly Tlv[]): Uint8Array[] =>
+  objects.flatMap(({ tag, value, children }) => (tag === 0x06 ? [value] : identifiersIn(children ?? [])));
 
 /** Card recognition data, tag 66; undefined: malformed. */
 export function decodeRecognition(data: Uint8Array): Recognition | undefined {
@@ -59,11 +57,14 @@ export function decodeRecognition(data: Uint8Array): Recognition | undefined {
   const protocols: ChannelProtocol[] = [];
   const others: string[] = [];
   let version: string | undefined;
-  for (const arcs of identifiersIn(inside)) {
-    const [scp, i] = under(arcs, 4) ?? [];
-    if (scp !== undefined && i !== undefined) protocols.push({ scp, i });
-    else if (under(arcs, 2)) version = under(arcs, 2)!.join(".");
-    else if (!arcs.join(".").startsWith(GLOBAL_PLATFORM) && arcs.length > 0) others.push(arcs.join("."));
+  for (const bytes of identifiersIn(inside)) {
+    if (bytes.length === PROTOCOL_BYTES && hex(bytes).startsWith(PROTOCOL)) {
+      protocols.push({ scp: bytes[PROTOCOL_BYTES - 2]!, i: bytes[PROTOCOL_BYTES - 1]! });
+      continue;
+    }
+    const dotted = objectIdentifier(bytes)?.join(".");
+    if (dotted?.startsWith(VERSION)) version = dotted.slice(VERSION.length);
+    else if (dotted !== undefined && !dotted.startsWith(GLOBAL_PLATFORM)) others.push(dotted);
   }
   return { ...(version !== undefined && { version }), protocols, others };
 }
