@@ -56,6 +56,8 @@ export interface SeSession {
   /** Work of many commands. @throws `se/unfit-reader` */
   readonly checkReader: (work: string) => void;
   readonly note: (text: string) => void;
+  /** Ends long work between two commands, once somebody wants that. @throws the signal's reason */
+  readonly stop: () => void;
 }
 
 /** Who answers questions; in a shell not the terminal's own prompt. */
@@ -234,6 +236,7 @@ function sessionOf(parts: Parts): SeSession {
       );
     },
     note,
+    stop: () => context.io.signal.throwIfAborted(),
   };
 }
 

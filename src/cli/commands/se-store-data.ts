@@ -48,7 +48,16 @@ export const storeData: VerbAction = async (session, [text, sources], options) =
     const shown = hidden ? encrypted(groups, card.protect, scp === 3 ? 16 : 8) : groups;
     // What does not fit is told before anything is sent.
     blocksOf(shown, card.room);
-    return personalise(card, { application, format, hidden, groups: shown, skip, digest, keeper: session.keeper });
+    return personalise(card, {
+      application,
+      format,
+      hidden,
+      groups: shown,
+      skip,
+      digest,
+      keeper: session.keeper,
+      stop: session.stop,
+    });
   };
   const blocks = await session.secured(run);
   return {

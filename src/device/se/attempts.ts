@@ -88,5 +88,7 @@ export const settled = (
 /** After an authentication that succeeded: elements forgive earlier failures then, so nothing of that key version counts any more. */
 export const cleared = (attempts: readonly Attempt[], domain: string, version: number): readonly Attempt[] => {
   const last = attempts.at(-1);
-  return attempts.filter((it) => it !== last && (it.domain !== domain || (it.version ?? it.asked) !== version));
+  // Of one that the card never answered, what was asked for says which version it was: the same as now.
+  const versionOf = (it: Attempt): number => it.version ?? (it.asked === last?.asked ? version : it.asked);
+  return attempts.filter((it) => it !== last && (it.domain !== domain || versionOf(it) !== version));
 };

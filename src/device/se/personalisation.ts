@@ -83,7 +83,8 @@ export interface PersonaliseOptions {
   /** Of format and data, for the journal. */
   readonly digest: string;
   readonly keeper: JournalKeeper;
-  readonly onBlock?: (acknowledged: number, all: number) => void;
+  /** Called before each block is written down: what it throws ends the work there, with nothing in doubt. */
+  readonly stop?: () => void;
 }
 
 /** INSTALL [for personalization] and STORE DATA, each block in the journal before it is sent. Returns how many blocks it took. @throws `gp/refused` */
@@ -107,9 +108,9 @@ export function* personalise(card: SecuredCard, options: PersonaliseOptions): Ca
   if (!before || before.done) note(0, 0);
   yield* personalize(card, options.application);
   for (const [number, command] of storeCommands(blocks, format, options.hidden).entries()) {
+    options.stop?.();
     note(number + 1, blocks[number - 1]?.whole ?? 0);
     expectOk(yield* card.send(command), `STORE DATA block ${number} (${blocks[number]!.says})`);
-    options.onBlock?.(number + 1, blocks.length);
   }
   note(blocks.length, blocks.at(-1)?.whole ?? 0, true);
   return blocks.length;
