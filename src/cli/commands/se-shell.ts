@@ -130,7 +130,7 @@ async function runLine(session: SeSession, line: string, base: SeOptions, output
   if (name === "quit" || name === "exit") return { quit: true };
   let help = "";
   let chosen: { verb: Verb; args: readonly (string | readonly string[] | undefined)[]; options: object } | undefined;
-  const program = new Command("").helpCommand("help [command]", "what there is").addHelpText("after", "  quit");
+  const program = new Command("se").helpCommand("help [command]", "what there is").addHelpText("after", "  quit");
   for (const verb of SHELL_VERBS)
     verb
       .arrange(program.command(verb.name).summary(verb.summary).description(verb.description))
