@@ -39,6 +39,8 @@ export interface ElementIdentity {
 const DOMAIN_NAMES: readonly Uint8Array[] = [NO_BYTES, unhex("A000000151000000"), unhex("A000000003000000")];
 
 const CLASS_NOT_SUPPORTED: number = SW.classNotSupported;
+/** SELECT on a card that is locked: a warning, and an answer (11.9.3.2). */
+const CARD_LOCKED = 0x6283;
 
 /** SELECT of the issuer's domain, then GET DATA of everything that needs no key. @throws `se/no-domain` */
 export function* readIdentity(): CardAsking<ElementIdentity> {
@@ -89,7 +91,7 @@ function* selectIssuer(): CardAsking<Uint8Array | undefined> {
       data: name,
       le: 256,
     };
-    if (answer.sw === SW.ok) {
+    if (answer.sw === SW.ok || answer.sw === CARD_LOCKED) {
       const objects = attempt(() => parseTlv(answer.data)) ?? [];
       const aid = findTlv(objects, 0x6f, 0x84)?.value ?? findTlv(objects, 0x84)?.value;
       return aid && aid.length >= 5 && aid.length <= 16 ? aid : name.length > 0 ? name : undefined;

@@ -78,14 +78,17 @@ export function groupsOf(data: Uint8Array, format: StoreFormat): readonly Group[
   return SPLIT[format](data);
 }
 
-/** Values under the session's data encryption key, padded with 80 and zeros; DGI format only (11.11.2.1, B.2). */
+/**
+ * Values under the session's data encryption key, filled up with 80 and zeros where they are no whole number of blocks (11.11.2.1; EMV Card
+ * Personalization Specification 1.1); DGI format only.
+ */
 export function encrypted(
   groups: readonly Group[],
   protect: (value: Uint8Array) => Uint8Array,
   block: 8 | 16,
 ): readonly Group[] {
   return groups.map(({ name, value }) => {
-    const hidden = protect(padOne(value, block));
+    const hidden = protect(value.length % block === 0 ? value : padOne(value, block));
     return { name, value: hidden, bytes: dgi(name, hidden) };
   });
 }

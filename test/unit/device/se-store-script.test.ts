@@ -48,16 +48,17 @@ describe("blocks", () => {
   });
 });
 
-test("values are padded and encrypted, headers are not", () => {
-  // AES-128 CBC from zeros over 00..0F and the padding 80 00..00, by python3-cryptography; the keys that everybody knows.
+test("values are encrypted, and filled up where they are no whole blocks; headers are not", () => {
+  // AES-128 CBC from zeros over 00..0F, and over DEADBEEF 80 00..00, by python3-cryptography; the keys that everybody knows.
   const dek = aesKey(unhex("404142434445464748494A4B4C4D4E4F"));
   const groups = encrypted(
-    groupsOf(unhex("800010000102030405060708090A0B0C0D0E0F"), "dgi"),
+    groupsOf(unhex("800010000102030405060708090A0B0C0D0E0F" + "900004DEADBEEF"), "dgi"),
     (value) => dek.encryptCbc(value),
     16,
   );
   expect(groups.map((group) => hex(group.bytes))).toEqual([
-    "8000203D0FA4B855D2A5AA4954B8B5DF582A3AF4FEE03B90678F197D7CF155734DDE96",
+    "8000103D0FA4B855D2A5AA4954B8B5DF582A3A",
+    "900010C6512BF326BB519E5E5786D84554DBD6",
   ]);
 });
 
