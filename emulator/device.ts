@@ -107,6 +107,12 @@ export class EmulatedDevice {
     return answer;
   }
 
+  /** No field, no battery: what the element had selected is forgotten, what it wrote is not. */
+  powerOff(): void {
+    this.element.powerOff("contactless");
+    this.element.powerOff("wired");
+  }
+
   /** @throws `emulator/busy` while something is still going on */
   snapshot(): DeviceSnapshot {
     if (!this.#sim.idle) this.#sim.runUntil(this.#sim.now + LONGEST_PAUSE);

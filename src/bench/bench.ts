@@ -14,7 +14,7 @@ import { maskPan } from "../terminal/receipt.js";
 import { monotonicClock } from "../transport/clock.js";
 import type { PcscDriver } from "../transport/pcsc/driver.js";
 import { nativePcsc } from "../transport/pcsc/native-driver.js";
-import { seededRandom, type Random } from "../util/random.js";
+import { resumeRandom, seededRandom, type Random } from "../util/random.js";
 import type { Clock, Nanos } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
 import { equalBytes, hex } from "../util/bytes.js";
@@ -33,12 +33,15 @@ import {
 } from "./pcsc.js";
 import { carryToElement, domainOwners, inTheClear } from "./provisioning.js";
 import { openSpec, type Opener } from "./spec.js";
+import { openStateFolder, type StateFolder } from "./state.js";
 import type { CardTapReport, TapReport } from "./tap-report.js";
 import { showOnReader, type ShowOptions, type ShownDevice } from "./virtual-reader.js";
 
 /** The date of a run that names none: runs repeat, so it is not today. */
 export const DEFAULT_DATE = new Date("2026-06-15T10:00:00Z");
 export const DEFAULT_SEED = "1";
+/** The card of a device that none is named for. */
+export const DEFAULT_CARD = "k2-credit";
 
 export interface BenchOptions {
   /** Everything random follows from it. Default `1`. */
@@ -52,6 +55,8 @@ export interface BenchOptions {
   readonly caKeys?: readonly string[];
   /** Real time, for what is measured and waited for on wires. Default: the machine's monotonic clock. */
   readonly clock?: Clock;
+  /** Folder that keeps the emulated device, and its issuer, from run to run: what is opened is what was left there. Default: a fresh device. */
+  readonly state?: string | undefined;
   /** How readers are reached. Default: the PC/SC service of this machine. */
   readonly pcsc?: PcscDriver;
 }
@@ -78,11 +83,15 @@ export function emulatedOnly(device: BenchDevice): EmulatedBenchDevice {
   );
 }
 
-export interface ProvisionReport {
+/** A card that a device holds. */
+export interface HeldCard {
   readonly card: string;
   readonly label: string;
   readonly maskedPan: string;
   readonly par: string;
+}
+
+export interface ProvisionReport extends HeldCard {
   readonly apdus: number;
   readonly took: Nanos;
 }
@@ -116,6 +125,8 @@ export interface Bench {
   open(spec: string, signal?: AbortSignal): Promise<BenchDevice>;
   /** A new account, tokenised, personalised into the device. @throws `bench/provisioning-refused`, `profile/...`, `emulator/power-lost` */
   provision(device: EmulatedBenchDevice, card: string): Promise<ProvisionReport>;
+  /** Sees to a card in the device: the one that is named, else any; it is provisioned where the device does not hold it. @throws as `provision` */
+  furnish(device: EmulatedBenchDevice, card?: string): Promise<HeldCard | ProvisionReport>;
   /** @throws `iso14443/...` when no card is found, `bench/wrong-currency`, `emulator/bad-fault`, `terminal/...` */
   tap(device: EmulatedBenchDevice, request: TapRequest): Promise<TapReport>;
   /** The same without loading anything: for doing it very often. */
@@ -133,10 +144,25 @@ export interface Bench {
     readonly issued: string;
     readonly profiles: Readonly<Record<string, unknown>>;
   };
+  /** Switches the kept device off and writes it down; nothing where no state folder was given. */
+  close(): Promise<void>;
 }
 
+/** @throws `bench/state-...` where the state folder cannot be used */
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
-  const seed = options.seed ?? DEFAULT_SEED;
+  const state = options.state === undefined ? undefined : await openStateFolder(options.state);
+  try {
+    return await benchOn(options, state);
+  } catch (error) {
+    await state?.close();
+    throw error;
+  }
+}
+
+async function benchOn(options: BenchOptions, state: StateFolder | undefined): Promise<Bench> {
+  const kept = state?.device;
+  if (kept && options.seed !== undefined && options.seed !== kept.seed) throw otherSeed(state, kept.seed);
+  const seed = kept?.seed ?? options.seed ?? DEFAULT_SEED;
   const at = options.at ?? DEFAULT_DATE;
   const { tracer } = options;
   const random = seededRandom(seed);
@@ -145,6 +171,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const issuer = createIssuer({
     random: random.fork("issuer"),
     keys: await loadKeySet("test:default"),
+    from: state?.issuer,
     ...(tracer && { onRule: (rule) => tracer.record({ layer: "issuer", at: sim.now, ...rule }) }),
   });
 
@@ -171,11 +198,14 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
 
   const pinKey = random.fork("pin-pad").bytes(16);
   const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
+  const cards = new Map<EmulatedDevice, readonly IssuedCard[]>();
   const drawnOnReaders = new Map<CardBenchDevice, Random>();
   /** The issuer's security domain on each device that has card management. */
   const domains = new Map<EmulatedDevice, IssuerDomain>();
   /** How many devices of each profile were opened. */
   const opened = new Map<string, number>();
+  /** The device that the state folder keeps. */
+  let keeping: { readonly device: EmulatedDevice; readonly ownSeed: string | undefined } | undefined;
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
     emu: {
       form: "emu:<profile>",
@@ -187,14 +217,24 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
         // Two of a kind are two devices: they share neither UIDs nor card secrets.
         const own = spec.parameters.get("seed");
         const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
+        if (state && keeping) throw stateTaken(state);
+        if (kept && own !== undefined && own !== kept.ownSeed) throw otherSeed(state, kept.ownSeed ?? kept.seed);
         const owners = await domainOwners(profile);
         const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own), {
           keysFor: owners?.keysFor,
         });
         if (owners) domains.set(emulated, owners.issuer);
         // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
-        const taps = nextTaps();
-        drawn.set(emulated, { taps, noise: taps.fork("faults") });
+        const taps = kept ? resumeRandom(kept.taps) : nextTaps();
+        const noise = kept ? resumeRandom(kept.noise) : taps.fork("faults");
+        if (kept) emulated.restore(kept.snapshot);
+        drawn.set(emulated, { taps, noise });
+        if (kept)
+          cards.set(
+            emulated,
+            issuer.cards().filter(({ token }) => kept.cards.includes(token.id)),
+          );
+        if (state) keeping = { device: emulated, ownSeed: own ?? kept?.ownSeed };
         return { kind: "emulated", spec: spec.text, title: profile.title, profile, emulated };
       },
     },
@@ -209,7 +249,6 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     },
   };
 
-  const cards = new Map<EmulatedDevice, IssuedCard[]>();
   /** Terminal, transaction and what they bring together. */
   async function atTerminal(request: CardTapRequest) {
     const terminal = await load("terminal", request.terminal);
@@ -277,6 +316,37 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     });
   }
 
+  async function provision(device: EmulatedBenchDevice, cardName: string): Promise<ProvisionReport> {
+    const profile = await load("card", cardName);
+    // A card takes the place of the one with its AID.
+    const own = (cards.get(device.emulated) ?? []).filter((other) => !equalBytes(other.profile.aid, profile.aid));
+    const card = issuer.issue(profile, options.issued ?? at, { active: false });
+    const how = { others: own, form: device.profile.form };
+    const domain = domains.get(device.emulated);
+    const start = sim.now;
+    tracer?.record({
+      layer: "wallet",
+      at: start,
+      rule: "wallet.provision",
+      says: `Card ${profile.name} is provisioned into ${device.title}.`,
+      data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par },
+    });
+    const dialogue = domain ? issuer.provision(card, domain, how) : inTheClear(issuer.personalise(card, how).commands);
+    const apdus = carryToElement(device.emulated, dialogue, profile.name, sim, tracer);
+    // Nobody else talks over the wired interface: what the issuer had open there is closed.
+    device.emulated.element.powerOff("wired");
+    issuer.activate(card.token.id);
+    cards.set(device.emulated, [...own, card]);
+    return { ...heldCard(card), apdus, took: sim.now - start };
+  }
+
+  async function furnish(device: EmulatedBenchDevice, named?: string): Promise<HeldCard | ProvisionReport> {
+    const wanted = named === undefined ? undefined : await load("card", named);
+    const held = cards.get(device.emulated) ?? [];
+    const there = wanted ? held.find(({ profile }) => profile.name === wanted.name) : held[0];
+    return there ? heldCard(there) : provision(device, named ?? DEFAULT_CARD);
+  }
+
   return {
     seed,
     issuer,
@@ -292,38 +362,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     watchReaders: (told, signal) => watchReaders(pcsc, told, signal),
     // An `emu:` spec opens an emulated device: that is what the overloads say.
     open: ((spec: string, signal?: AbortSignal) => openSpec(spec, openers, signal)) as Bench["open"],
-    async provision(device, cardName) {
-      const profile = await load("card", cardName);
-      // A card takes the place of the one with its AID.
-      const own = (cards.get(device.emulated) ?? []).filter((other) => !equalBytes(other.profile.aid, profile.aid));
-      const card = issuer.issue(profile, options.issued ?? at, { active: false });
-      const how = { others: own, form: device.profile.form };
-      const domain = domains.get(device.emulated);
-      const start = sim.now;
-      tracer?.record({
-        layer: "wallet",
-        at: start,
-        rule: "wallet.provision",
-        says: `Card ${profile.name} is provisioned into ${device.title}.`,
-        data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par },
-      });
-      const dialogue = domain
-        ? issuer.provision(card, domain, how)
-        : inTheClear(issuer.personalise(card, how).commands);
-      const apdus = carryToElement(device.emulated, dialogue, profile.name, sim, tracer);
-      // Nobody else talks over the wired interface: what the issuer had open there is closed.
-      device.emulated.element.powerOff("wired");
-      issuer.activate(card.token.id);
-      cards.set(device.emulated, [...own, card]);
-      return {
-        card: profile.name,
-        label: profile.label,
-        maskedPan: maskPan(card.token.dpan),
-        par: card.token.par,
-        apdus,
-        took: sim.now - start,
-      };
-    },
+    provision,
+    furnish,
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
     async caKeys(name) {
@@ -334,10 +374,43 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     tapCard: (device, request, signal) => tapCard(device, request, signal),
     show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
+    async close() {
+      if (!state) return;
+      try {
+        if (!keeping) return;
+        const { device, ownSeed } = keeping;
+        device.powerOff();
+        const { taps, noise } = drawn.get(device)!;
+        const held = (cards.get(device) ?? []).map(({ token }) => token.id);
+        const own = { taps: taps.position(), noise: noise.position(), cards: held };
+        await state.save({ seed, ownSeed, snapshot: device.snapshot(), ...own }, issuer.save());
+      } finally {
+        await state.close();
+      }
+    },
   };
 }
 
 const RID_BYTES = 5;
+
+const heldCard = ({ profile, token }: IssuedCard): HeldCard => ({
+  card: profile.name,
+  label: profile.label,
+  maskedPan: maskPan(token.dpan),
+  par: token.par,
+});
+
+const otherSeed = ({ path }: StateFolder, seed: string): Error =>
+  benchError(
+    "state-seed",
+    `${path} was made with the seed ${seed}; leave the seed out, or name another folder for the state`,
+    {
+      seed,
+    },
+  );
+
+const stateTaken = ({ path }: StateFolder): Error =>
+  benchError("state-taken", `${path} keeps one device, and that is open already`, { path });
 
 const notOfThisBench = ({ spec }: BenchDevice): Error =>
   benchError("not-of-this-bench", `${spec} was opened on another bench; open it here`, {});

@@ -35,8 +35,12 @@ export interface Element {
 }
 
 export interface OpenElementOptions {
-  /** Card that an emulated device gets first; absent: it is as it left the factory. */
+  /** Card that an emulated device is to hold; absent: it is as it left the factory, or its state. */
   readonly card?: string | undefined;
+  /** An emulated device without a card gets the usual one. */
+  readonly furnish?: boolean;
+  /** The device is kept from run to run. */
+  readonly kept?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,11 +57,15 @@ export async function openElement(bench: Bench, spec: string, options: OpenEleme
 async function emulatedElement(
   bench: Bench,
   device: EmulatedBenchDevice,
-  { card }: OpenElementOptions,
+  { card, furnish = false, kept = false }: OpenElementOptions,
 ): Promise<Element> {
   const { emulated, title } = device;
   // Virtual time begins with the bench, and passes in this device only.
-  let now = card === undefined ? 0 : (await bench.provision(device, card)).took;
+  let now: Nanos = 0;
+  if (card !== undefined || furnish) {
+    const held = await bench.furnish(device, card);
+    if ("took" in held) now = held.took;
+  }
   const challenges = seededRandom(bench.seed).fork("host challenges");
   const forget = (): void => emulated.element.powerOff("wired");
   forget();
@@ -65,7 +73,7 @@ async function emulatedElement(
     via: "wired",
     times: "simulated",
     title,
-    fresh: true,
+    fresh: !kept,
     uid: async () => undefined,
     challenge: (bytes) => challenges.bytes(bytes),
     now: () => now,

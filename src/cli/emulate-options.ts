@@ -5,11 +5,12 @@ export interface EmulateOptions {
   readonly slot: string;
   readonly port?: string;
   readonly seed?: string;
-  readonly card: string;
+  readonly card?: string;
+  readonly state?: string;
   readonly schedule?: string;
   readonly trace?: string;
   readonly apdus?: boolean;
   readonly jsonLines?: boolean;
 }
 
-export const EMULATE_DEFAULTS: Pick<EmulateOptions, "slot" | "card"> = { slot: "1", card: "k2-credit" };
+export const EMULATE_DEFAULTS: Pick<EmulateOptions, "slot"> = { slot: "1" };

@@ -43,6 +43,7 @@ const DEVICE_CODES: ReadonlySet<string> = new Set([
   "util/link-closed",
   "cli/internal",
   "bench/provisioning-refused",
+  "bench/state-busy",
   "bench/journal-busy",
   "se/no-domain",
   "se/garbled-answer",

@@ -30,6 +30,7 @@ export async function preparePayment(options: TapOptions, context: Context): Pro
     tracer,
     ...(options.seed !== undefined && { seed: options.seed }),
     ...(at && { at }),
+    state: options.state,
     issued,
   });
   return { money, amount, tracer, bench };

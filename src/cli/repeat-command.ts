@@ -2,7 +2,7 @@ import { TAP_DEFAULTS, type TapOptions } from "./tap-options.js";
 
 /** The command line that gives the same bytes again: options that were left out keep their defaults. */
 export function repeatCommand(verb: string, options: TapOptions, seed: string): string {
-  const given = (["at", "issued", "pin", "terminal", "card", "amount", "currency", "expect"] as const).filter(
+  const given = (["at", "issued", "pin", "terminal", "card", "state", "amount", "currency", "expect"] as const).filter(
     (name) => options[name] !== TAP_DEFAULTS[name],
   );
   const parts = [

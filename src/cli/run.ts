@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../trace/version.js";
+import type { Bench } from "../bench/bench.js";
 import type { Context } from "./context.js";
 import { declareCommands } from "./declare/commands.js";
 import { examples } from "./declare/options.js";
@@ -59,19 +60,33 @@ const withSubcommands = (command: Command): Command[] => [command, ...command.co
 
 /** Runs one command line, without the program's own name. Never throws, never exits: the exit code is the answer. */
 export async function run(argv: readonly string[], io: Io, services: Services = {}): Promise<ExitCode> {
+  const openBench = services.openBench ?? (async (options) => (await import("../bench/bench.js")).openBench(options));
+  const benches: Bench[] = [];
   const context: Context = {
     io,
-    openBench: services.openBench ?? (async (options) => (await import("../bench/bench.js")).openBench(options)),
+    async openBench(options) {
+      const bench = await openBench(options);
+      benches.push(bench);
+      return bench;
+    },
     exitCode: 0,
   };
   const complaints: string[] = [];
+  let code: ExitCode;
   try {
     await programFor(context, complaints).parseAsync(argv, { from: "user" });
-    return context.exitCode;
+    code = context.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version were asked for
-    return failed(error, wantsJson(argv), io, complaints);
+    code = await failed(error, wantsJson(argv), io, complaints);
   }
+  for (const bench of benches)
+    try {
+      await bench.close();
+    } catch (error) {
+      code = await failed(error, false, io, complaints); // the document of --json is out already
+    }
+  return code;
 }
 
 async function failed(error: unknown, json: JsonForm, io: Io, complaints: readonly string[]): Promise<ExitCode> {

@@ -2,6 +2,7 @@
 export interface SeOptions {
   readonly seed?: string;
   readonly card?: string;
+  readonly state?: string;
   readonly keys?: string;
   readonly keyVersion?: string;
   readonly level?: string;

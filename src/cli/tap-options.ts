@@ -8,7 +8,8 @@ export interface TapOptions extends ReportTargets {
   readonly pin?: string;
   readonly terminal: string;
   readonly fault?: readonly string[];
-  readonly card: string;
+  readonly card?: string;
+  readonly state?: string;
   readonly amount: string;
   readonly currency?: string;
   readonly trace: string;
@@ -27,9 +28,8 @@ export interface TapOptions extends ReportTargets {
 
 /** What an emulated tap does when nothing else is said. */
 export const TAP_DEFAULTS: Readonly<Partial<Record<keyof TapOptions, string>>> &
-  Pick<TapOptions, "terminal" | "card" | "amount" | "trace"> = {
+  Pick<TapOptions, "terminal" | "amount" | "trace"> = {
   terminal: "shop",
-  card: "k2-credit",
   amount: "12.50",
   trace: "./tapbench-trace.jsonl",
 };

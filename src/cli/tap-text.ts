@@ -1,4 +1,4 @@
-import type { ProvisionReport } from "../bench/bench.js";
+import type { HeldCard, ProvisionReport } from "../bench/bench.js";
 import type { TapReport } from "../bench/tap-report.js";
 import type { Verdict } from "../inspect/verdict.js";
 import { renderDecisions, verdictScreen } from "../inspect/verdict-screen.js";
@@ -38,11 +38,14 @@ export function tapDocument(report: TapReport, trace: string, seed: string, verd
 
 export interface ShownTap {
   readonly spec: string;
-  readonly provisioned: ProvisionReport;
+  /** The card in it, and what it took to put it there now. */
+  readonly holds: HeldCard | ProvisionReport;
   readonly report: TapReport;
   readonly times: Waterfall;
   readonly verdict: Verdict;
 }
+
+const cardText = ({ card, maskedPan, par }: HeldCard): string => `${card} (${maskedPan}, PAR ${par})`;
 
 /** Where the trace went, and how to do it again. */
 export const traceLines = (trace: string, masked: boolean): string[] => [
@@ -58,7 +61,7 @@ export const decisionLines = (verdict: Verdict, { width, paint }: Output): strin
 /** A tap for people: the receipt and where the time went, or, where it did not end as asked, the verdict's screen. */
 export function tapLines(shown: ShownTap, output: Output): string[] {
   const { width, paint } = output;
-  const { provisioned, report, verdict, times } = shown;
+  const { holds, report, verdict, times } = shown;
   if (!verdict.asAsked) return verdictScreen(verdict, { width, paint });
   const { cryptogram, issuer } = report;
   const verified =
@@ -76,7 +79,9 @@ export function tapLines(shown: ShownTap, output: Output): string[] {
     ...(report.outcome === "approved" ? [] : [verdict.headline]),
   ];
   return [
-    `provisioned ${provisioned.card} (${provisioned.maskedPan}, PAR ${provisioned.par}) into ${shown.spec}: ${provisioned.apdus} commands, ${formatNanos(provisioned.took)}`,
+    "apdus" in holds
+      ? `provisioned ${cardText(holds)} into ${shown.spec}: ${holds.apdus} commands, ${formatNanos(holds.took)}`
+      : `${shown.spec} holds ${cardText(holds)}`,
     "",
     ...report.receipt,
     "",

@@ -7,4 +7,5 @@ export const cryptoError = errorTable("crypto", [
   "rsa-exponent",
   "rsa-block",
   "rsa-key",
+  "unusable-key",
 ]);

@@ -8,3 +8,9 @@ export const sha1 = (data: Uint8Array): Uint8Array => plain(hash("sha1", data, "
 
 /** SHA-256, 32 bytes (FIPS 180-4). */
 export const sha256 = (data: Uint8Array): Uint8Array => plain(hash("sha256", data, "buffer"));
+
+/** SHA-384, 48 bytes (FIPS 180-4). */
+export const sha384 = (data: Uint8Array): Uint8Array => plain(hash("sha384", data, "buffer"));
+
+/** SHA-512, 64 bytes (FIPS 180-4). */
+export const sha512 = (data: Uint8Array): Uint8Array => plain(hash("sha512", data, "buffer"));

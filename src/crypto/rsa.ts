@@ -1,4 +1,4 @@
-import { constants, createPrivateKey, privateDecrypt } from "node:crypto";
+import { constants, createPrivateKey, privateDecrypt, type KeyObject } from "node:crypto";
 import { hex } from "../util/bytes.js";
 import { cryptoError } from "./errors.js";
 
@@ -89,6 +89,20 @@ const base64url = (bytes: Uint8Array): string =>
 
 /** Imports a private key, to keep it. @throws `crypto/rsa-modulus`, `crypto/rsa-exponent`, `crypto/rsa-key` when its parts do not belong together */
 export function rsaPrivate(key: RsaPrivateKey): RsaPrivate {
+  const how = { key: rsaKeyObject(key), padding: constants.RSA_NO_PADDING };
+  const n = toBigInt(key.modulus);
+  return {
+    publicKey: { modulus: key.modulus, exponent: key.exponent },
+    apply(block) {
+      checkedBlock(n, key.modulus.length, block);
+      const out = privateDecrypt(how, block);
+      return new Uint8Array(out.buffer, out.byteOffset, out.length);
+    },
+  };
+}
+
+/** A private key as Node's cryptography takes it. @throws as `rsaPrivate` */
+export function rsaKeyObject(key: RsaPrivateKey): KeyObject {
   checkPublicKey(key);
   const n = toBigInt(key.modulus);
   const p = toBigInt(key.p);
@@ -106,14 +120,13 @@ export function rsaPrivate(key: RsaPrivateKey): RsaPrivate {
       length: key.modulus.length,
     });
   const d = inverse(e, (p - 1n) * (q - 1n));
-  const length = key.modulus.length;
-  const kept = createPrivateKey({
+  return createPrivateKey({
     format: "jwk",
     key: {
       kty: "RSA",
       n: base64url(key.modulus),
       e: base64url(exponentBytes(key.exponent)),
-      d: base64url(fromBigInt(d, length)),
+      d: base64url(fromBigInt(d, key.modulus.length)),
       p: base64url(key.p),
       q: base64url(key.q),
       dp: base64url(key.dp),
@@ -121,15 +134,6 @@ export function rsaPrivate(key: RsaPrivateKey): RsaPrivate {
       qi: base64url(key.qInv),
     },
   });
-  const how = { key: kept, padding: constants.RSA_NO_PADDING };
-  return {
-    publicKey: { modulus: key.modulus, exponent: key.exponent },
-    apply(block) {
-      checkedBlock(n, length, block);
-      const out = privateDecrypt(how, block);
-      return new Uint8Array(out.buffer, out.byteOffset, out.length);
-    },
-  };
 }
 
 /**

@@ -2,6 +2,8 @@ import { decodeCommand } from "../protocols/iso7816/apdu.js";
 import { statusWord, swHex } from "../protocols/iso7816/status.js";
 import { decodeAtr } from "../protocols/iso7816/atr.js";
 import { atsParameters } from "../protocols/iso14443/messages.js";
+import { isImage, parseImage } from "../protocols/mcuboot/image.js";
+import { judgeImage } from "../protocols/mcuboot/verify.js";
 import { scanTlv } from "../trace/scan.js";
 import { NO_BYTES, unhex } from "../util/bytes.js";
 import { isTapbenchError } from "../util/errors.js";
@@ -10,13 +12,14 @@ import { commandParts } from "./command-tree.js";
 import { dolTree, listIn } from "./dol-tree.js";
 import { inspectError } from "./errors.js";
 import { renderFields, type Field } from "./field.js";
+import { imageFields, verdictFields } from "./image-fields.js";
 import { plain, type Paint } from "./paint.js";
 import { atrFields, atsFields } from "./reset-text.js";
 import { scopeOfAid, scopeOfFci, scopeText } from "./scope.js";
 import { trackFields, trackText } from "./track-fields.js";
 import { MAX_OBJECTS, renderTree, tlvTree, type Tree, type TreeOptions } from "./tree.js";
 
-export const DECODE_KINDS = ["tlv", "response", "command", "pair", "dol", "atr", "ats", "track"] as const;
+export const DECODE_KINDS = ["tlv", "response", "command", "pair", "dol", "atr", "ats", "track", "image"] as const;
 export type DecodeKind = (typeof DECODE_KINDS)[number];
 
 /** What bytes turned out to be. */
@@ -82,6 +85,7 @@ type Recognise = readonly [kind: DecodeKind, is: (bytes: Uint8Array) => boolean]
 
 /** The first that fits counts; what fits none is damaged TLV. */
 const RECOGNISE: readonly Recognise[] = [
+  ["image", isImage],
   ["response", (bytes) => bytes.length === 2 && isResponse(bytes)],
   ["atr", (bytes) => bytes.length > 2 && succeeds(() => decodeAtr(bytes))],
   ["command", isCommand],
@@ -164,6 +168,11 @@ const READ: Readonly<Record<DecodeKind, Read>> = {
     if (!found)
       throw notThat("track", "it is neither track 1 (B, PAN, name, carets between) nor track 2 (PAN, D, expiry)");
     return { kind: "track", ...found, tree: EMPTY };
+  },
+  image(bytes) {
+    const image = parseImage(bytes);
+    const fields = [...imageFields(image), ...verdictFields(judgeImage(image, { keys: [] }))];
+    return { kind: "image", title: "MCUboot image", fields, tree: EMPTY };
   },
 };
 

@@ -18,11 +18,16 @@ export interface AtcRegister {
   gaps(token: string): readonly number[];
   /** Highest value so far; 0 when there was none. */
   highest(token: string): number;
+  /** All of it, to go on from. */
+  save(): AtcState;
 }
 
+/** Counters at rest: of each token the highest value, and the gaps below it. */
+export type AtcState = readonly (readonly [token: string, highest: number, gaps: readonly number[]])[];
+
 /** @param window how far a counter may jump ahead, and how far back a late one may lie */
-export function createAtcRegister(window: number): AtcRegister {
-  const all = new Map<string, Seen>();
+export function createAtcRegister(window: number, from: AtcState = []): AtcRegister {
+  const all = new Map<string, Seen>(from.map(([token, highest, gaps]) => [token, { highest, gaps: new Set(gaps) }]));
   const of = (token: string): Seen => all.get(token) ?? { highest: 0, gaps: new Set() };
 
   function judge(token: string, atc: number): AtcVerdict {
@@ -50,5 +55,6 @@ export function createAtcRegister(window: number): AtcRegister {
     },
     gaps: (token) => [...of(token).gaps].toSorted((a, b) => a - b),
     highest: (token) => of(token).highest,
+    save: () => [...all].map(([token, { highest, gaps }]) => [token, highest, [...gaps]]),
   };
 }

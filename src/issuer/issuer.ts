@@ -6,13 +6,13 @@ import { createTestCa, type TestCa, type TestIssuer } from "../emv/test-ca.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
 import type { CardAsking } from "../protocols/iso7816/poller.js";
 import { hex } from "../util/bytes.js";
-import type { Random } from "../util/random.js";
+import { resumeRandom, type Random, type RandomPosition } from "../util/random.js";
 import type { RuleRecord } from "../util/tracer.js";
-import { createAtcRegister } from "./atc.js";
+import { createAtcRegister, type AtcState } from "./atc.js";
 import { createAuthoriser, type KnownCard } from "./authorise.js";
 import { issuerError } from "./errors.js";
 import { cardKeys, requireTestKeys, type IssuerKeys } from "./keys.js";
-import { createLedger, type Ledger } from "./ledger.js";
+import { createLedger, type Ledger, type LedgerState } from "./ledger.js";
 import {
   applicationGroupings,
   directoryGrouping,
@@ -23,7 +23,7 @@ import {
   type ScriptOptions,
 } from "./personalise.js";
 import { provision, type ApplicationData, type IssuerDomain } from "./provision.js";
-import { createVault, type Token, type Vault } from "./vault.js";
+import { createVault, type Token, type Vault, type VaultState } from "./vault.js";
 
 /** A card that was issued; its token as it was then. */
 export interface IssuedCard {
@@ -46,6 +46,17 @@ export interface IssuerOptions {
   /** How far a transaction counter may jump; 256 unless given. */
   readonly atcWindow?: number;
   readonly onRule?: (rule: Omit<RuleRecord, "at" | "layer">) => void;
+  /** Go on from there; with the same generator and keys as before. */
+  readonly from?: IssuerState | undefined;
+}
+
+/** An issuer at rest. What follows from its generator is not in it: CA and issuer keys. */
+export interface IssuerState {
+  readonly vault: VaultState;
+  readonly ledger: LedgerState;
+  readonly atc: AtcState;
+  readonly cards: readonly IssuedCard[];
+  readonly authorisation: RandomPosition;
 }
 
 /** How a card is put into a device. */
@@ -87,6 +98,10 @@ export interface Issuer {
   caPublicKeys(rids?: readonly Uint8Array[]): readonly CaPublicKey[];
   /** Transaction counters that were skipped and may still come. */
   atcGaps(id: string): readonly number[];
+  /** Cards issued so far, in that order. */
+  cards(): readonly IssuedCard[];
+  /** All of it, to go on from. */
+  save(): IssuerState;
 }
 
 const CA_INDEX = 0xe0;
@@ -94,12 +109,12 @@ const RID_BYTES = 5;
 
 /** @throws `issuer/not-a-test-key`, `issuer/bad-key` */
 export function createIssuer(options: IssuerOptions): Issuer {
-  const { random, ca: caOptions = {}, atcWindow = 256, onRule } = options;
+  const { random, ca: caOptions = {}, atcWindow = 256, onRule, from } = options;
   const keys = requireTestKeys(options.keys);
-  const vault = createVault(random.fork("vault"));
-  const ledger = createLedger(random.fork("ledger"));
-  const atc = createAtcRegister(atcWindow);
-  const cards = new Map<string, IssuedCard>();
+  const vault = createVault(random.fork("vault"), from?.vault);
+  const ledger = createLedger(random.fork("ledger"), from?.ledger);
+  const atc = createAtcRegister(atcWindow, from?.atc);
+  const cards = new Map(from?.cards.map((card) => [card.token.id, card]));
   const acKeys = new Map<string, DesKey>();
   const rsaKeys = new Map<string, RsaPrivateKey>();
   const authorities = new Map<string, TestCa>();
@@ -212,7 +227,8 @@ export function createIssuer(options: IssuerOptions): Issuer {
     ];
   }
 
-  const authorise: Authorise = createAuthoriser({ find, ledger, atc, random: random.fork("authorisation"), onRule });
+  const codes = from ? resumeRandom(from.authorisation) : random.fork("authorisation");
+  const authorise: Authorise = createAuthoriser({ find, ledger, atc, random: codes, onRule });
 
   return {
     vault,
@@ -244,6 +260,14 @@ export function createIssuer(options: IssuerOptions): Issuer {
       return wanted.map((rid) => authority(rid).publicKey);
     },
     atcGaps: (id) => atc.gaps(id),
+    cards: () => [...cards.values()],
+    save: () => ({
+      vault: vault.save(),
+      ledger: ledger.save(),
+      atc: atc.save(),
+      cards: [...cards.values()],
+      authorisation: codes.position(),
+    }),
   };
 }
 

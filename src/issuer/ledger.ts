@@ -1,4 +1,4 @@
-import type { Random } from "../util/random.js";
+import { resumeRandom, type Random, type RandomPosition } from "../util/random.js";
 import { issuerError } from "./errors.js";
 import { seededUuid } from "./vault.js";
 
@@ -37,12 +37,22 @@ export interface Ledger {
   release(holdId: string): Account;
   /** In the order of their making. */
   holds(account?: string): readonly Hold[];
+  /** All of it, to go on from. */
+  save(): LedgerState;
 }
 
-/** An empty ledger; ids come from the generator. */
-export function createLedger(random: Random): Ledger {
-  const accounts = new Map<string, Account>();
-  const holds = new Map<string, Hold>();
+/** A ledger at rest. */
+export interface LedgerState {
+  readonly accounts: readonly Account[];
+  readonly holds: readonly Hold[];
+  readonly ids: RandomPosition;
+}
+
+/** A ledger, empty or as it was saved; ids come from the generator. */
+export function createLedger(random: Random, from?: LedgerState): Ledger {
+  const accounts = new Map(from?.accounts.map((account) => [account.id, account]));
+  const holds = new Map(from?.holds.map((hold) => [hold.id, hold]));
+  const ids = from ? resumeRandom(from.ids) : random;
 
   const checkAmount = (amount: bigint): void => {
     if (amount < 0n) throw issuerError("bad-amount", "an amount cannot be negative", { amount: String(amount) });
@@ -91,7 +101,7 @@ export function createLedger(random: Random): Ledger {
       checkAmount(amount);
       const account = existing(id);
       if (account.available < amount) return undefined;
-      const hold: Hold = { id: seededUuid(random), account: id, amount, state: "open" };
+      const hold: Hold = { id: seededUuid(ids), account: id, amount, state: "open" };
       holds.set(hold.id, hold);
       put({ id, currency: account.currency, balance: account.balance, held: account.held + amount });
       return hold;
@@ -99,5 +109,6 @@ export function createLedger(random: Random): Ledger {
     capture: (holdId, amount) => close(holdId, "captured", amount),
     release: (holdId) => close(holdId, "released", undefined),
     holds: (account) => [...holds.values()].filter((hold) => account === undefined || hold.account === account),
+    save: () => ({ accounts: [...accounts.values()], holds: [...holds.values()], ids: ids.position() }),
   };
 }

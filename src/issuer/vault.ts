@@ -1,5 +1,5 @@
 import { hex } from "../util/bytes.js";
-import type { Random } from "../util/random.js";
+import { resumeRandom, type Random, type RandomPosition } from "../util/random.js";
 import { issuerError } from "./errors.js";
 import { luhnDigit, luhnValid, maskPan, requireTestPan } from "./pan.js";
 
@@ -43,6 +43,18 @@ export interface Vault {
   resume(id: string, by: string): Token;
   /** Final. Deleting again changes nothing. @throws `issuer/unknown-token` */
   remove(id: string): Token;
+  /** All of it, to go on from. */
+  save(): VaultState;
+}
+
+/** A vault at rest. */
+export interface VaultState {
+  readonly tokens: readonly Token[];
+  /** FPAN and PAR. */
+  readonly accounts: readonly (readonly [fpan: string, par: string])[];
+  readonly numbers: RandomPosition;
+  readonly ids: RandomPosition;
+  readonly references: RandomPosition;
 }
 
 // Account numbers and tokens of one BIN never meet: the digit behind the BIN tells them apart.
@@ -75,14 +87,14 @@ export function expiryAfter(at: Date, months: number): string {
   return two(Math.floor(month / 12) % 100) + two((month % 12) + 1);
 }
 
-/** An empty vault. The same generator issues the same numbers. */
-export function createVault(random: Random): Vault {
-  const tokens = new Map<string, Token>();
-  const byDpan = new Map<string, string>();
-  const parOf = new Map<string, string>();
-  const numbers = random.fork("numbers");
-  const ids = random.fork("ids");
-  const references = random.fork("references");
+/** A vault, empty or as it was saved. The same generator issues the same numbers. */
+export function createVault(random: Random, from?: VaultState): Vault {
+  const tokens = new Map(from?.tokens.map((token) => [token.id, token]));
+  const byDpan = new Map(from?.tokens.map(({ dpan, id }) => [dpan, id]));
+  const parOf = new Map(from?.accounts);
+  const numbers = from ? resumeRandom(from.numbers) : random.fork("numbers");
+  const ids = from ? resumeRandom(from.ids) : random.fork("ids");
+  const references = from ? resumeRandom(from.references) : random.fork("references");
 
   function draw(bin: string, marker: string, taken: (pan: string) => boolean): string {
     if (!/^[0-9]{6,8}$/.test(bin)) throw issuerError("bad-pan", "a BIN has 6 to 8 digits", { length: bin.length });
@@ -174,5 +186,12 @@ export function createVault(random: Random): Vault {
       });
     },
     remove: (id) => put({ ...existing(id, true), state: "DELETED" }),
+    save: () => ({
+      tokens: [...tokens.values()],
+      accounts: [...parOf],
+      numbers: numbers.position(),
+      ids: ids.position(),
+      references: references.position(),
+    }),
   };
 }

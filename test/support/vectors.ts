@@ -27,3 +27,6 @@ export function describeVectors<T>(name: string, body: (data: T) => void): void 
     else test.skip("no vectors on this machine");
   });
 }
+
+/** A file of the vectors that is no JSON. */
+export const vectorBytes = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)));

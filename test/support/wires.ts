@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { lacksPcscd } from "./pcscd.js";
+import { lacksScpWitness } from "./scp-witness.js";
 
 /** Something outside the checkout that tests drive or read. */
 export interface WireRow {
@@ -34,6 +35,7 @@ export const wires: readonly WireRow[] = [
     probe: lacksPcscd,
     install: "apt-get install pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard iproute2",
   },
+  { name: "scp-witness", probe: lacksScpWitness, install: "apt-get install python3-cryptography" },
   {
     name: "nfc-pcsc",
     probe: lacksBinding,

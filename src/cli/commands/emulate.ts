@@ -2,7 +2,6 @@ import type { ShownDevice, ShowOptions } from "../../bench/virtual-reader.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash } from "../../trace/header.js";
 import { liveMask } from "../../trace/mask-live.js";
-import { pansIn } from "../../trace/mask.js";
 import { memoryTrace } from "../../trace/memory.js";
 import type { Tracer } from "../../util/tracer.js";
 import type { Context } from "../context.js";
@@ -26,20 +25,21 @@ export async function emulate(profile: string, options: EmulateOptions, context:
   const schedule = options.schedule === undefined ? undefined : scheduleOf(options.schedule);
 
   const memory = memoryTrace();
-  /** What personalisation says is kept until the account is known: its digits are what masking looks for. */
-  let provisioning = true;
   const tracer: Tracer = {
     record(record) {
-      if (provisioning || (options.trace !== undefined && memory.records.length < MAX_RECORDS)) memory.record(record);
+      if (options.trace !== undefined && memory.records.length < MAX_RECORDS) memory.record(record);
     },
   };
-  const bench = await context.openBench({ tracer, ...(options.seed !== undefined && { seed: options.seed }) });
+  const bench = await context.openBench({
+    tracer,
+    state: options.state,
+    ...(options.seed !== undefined && { seed: options.seed }),
+  });
   const device = await bench.open(`emu:${encodeURIComponent(profile)}`);
-  const provisioned = await bench.provision(device, options.card);
-  provisioning = false;
+  const holds = await bench.furnish(device, options.card);
 
   const log = emulationLog(context.io, options.jsonLines === true);
-  const mask = liveMask(pansIn(memory.records));
+  const mask = liveMask(new Set(bench.issuer.cards().map(({ token }) => token.dpan)));
   let exchanges = 0;
   let shown: ShownDevice | undefined;
   const presence = watchedPresence();
@@ -66,8 +66,8 @@ export async function emulate(profile: string, options: EmulateOptions, context:
       reader: shown.reader,
       atr: shown.atr,
       profile: device.profile.name,
-      card: provisioned.card,
-      pan: provisioned.maskedPan,
+      card: holds.card,
+      pan: holds.maskedPan,
       seed: bench.seed,
     });
     await untilStopped(

@@ -49,7 +49,7 @@ async function repeated(spec: string, times: number, options: TapOptions, contex
     faults: options.fault,
     pin: options.pin,
   });
-  await bench.provision(device, options.card);
+  await bench.furnish(device, options.card);
   const progress = progressOn(context, times);
   let result: Repeated;
   try {

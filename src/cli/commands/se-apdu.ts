@@ -8,9 +8,10 @@ import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { EXIT, type ExitCode } from "../output.js";
 
-interface ApduOptions {
+export interface ApduOptions {
   readonly seed?: string;
-  readonly card: string;
+  readonly card?: string;
+  readonly state?: string;
   readonly json?: boolean;
 }
 
@@ -26,8 +27,11 @@ export async function sendApdus(
   const output = outputOf(context, options);
   const apdus = texts.map(apduOf);
   const { signal } = context.io;
-  const bench = await context.openBench(options.seed === undefined ? {} : { seed: options.seed });
-  const element = await openElement(bench, spec, { card: options.card, signal });
+  const bench = await context.openBench({
+    state: options.state,
+    ...(options.seed !== undefined && { seed: options.seed }),
+  });
+  const element = await openElement(bench, spec, { card: options.card, furnish: true, signal });
   const exchanges: unknown[] = [];
   try {
     for (const apdu of apdus) {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { askElement, openElement, type Element } from "../../bench/element.js";
 import { journalFolder, journalInMemory, openJournal, type OpenJournal } from "../../bench/element-journal.js";
 import type { Bench } from "../../bench/bench.js";
@@ -74,8 +75,13 @@ export async function withSession<R>(
   const { io } = context;
   const asked = await askedFor(options, io.env);
   const tracer = options.trace === undefined ? undefined : memoryTrace();
-  const bench = await context.openBench({ ...(options.seed !== undefined && { seed: options.seed }), tracer });
-  const element = await openElement(bench, spec, { card: givenCard(options), signal: io.signal });
+  const bench = await context.openBench({
+    ...(options.seed !== undefined && { seed: options.seed }),
+    state: options.state,
+    tracer,
+  });
+  const kept = options.state !== undefined;
+  const element = await openElement(bench, spec, { card: givenCard(options), kept, signal: io.signal });
   let journal: OpenJournal | undefined;
   try {
     const talk = <T>(dialogue: CardAsking<T>): Promise<T> =>
@@ -85,7 +91,7 @@ export async function withSession<R>(
     const name = nameOf(identity, { atr: element.atr, uid });
     if (asked.keys) checkKind(identity, asked.keys.kind, asked.keys.label);
     journal =
-      element.fresh || !asked.keys ? journalInMemory(name) : openJournal(journalFolder(io.env, options.journal), name);
+      element.fresh || !asked.keys ? journalInMemory(name) : openJournal(folderOf(options, element, io.env), name);
     const session = sessionOf({ spec, element, identity, name, asked, journal, options, talk, ask, context });
     return await work(session);
   } finally {
@@ -97,6 +103,16 @@ export async function withSession<R>(
     }
   }
 }
+
+/** Of an emulated device that is kept, its journal is kept with it: another with the same seed is another device. */
+const folderOf = (
+  { journal, state }: SeOptions,
+  { times }: Element,
+  env: Readonly<Record<string, string | undefined>>,
+): string =>
+  journal === undefined && state !== undefined && times === "simulated"
+    ? join(state, "elements")
+    : journalFolder(env, journal);
 
 /** Of `se lock --card`, which means the card itself, there is none. */
 const givenCard = ({ card }: { readonly card?: unknown }): string | undefined =>

@@ -9,7 +9,7 @@ import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { preparePayment, revealed } from "../payment.js";
 import { EXIT, type ExitCode } from "../output.js";
-import { TAP_DEFAULTS, type TapOptions } from "../tap-options.js";
+import type { TapOptions } from "../tap-options.js";
 
 /** What can be seen through a PC/SC reader: when commands and answers passed this machine, and nothing of the air. */
 const OBSERVED: Observed = { times: "measured", frames: false };
@@ -75,12 +75,13 @@ export async function paymentOnReader(spec: string, options: TapOptions, context
 }
 
 /** @throws `cli/bad-value` for what only works where the device is emulated */
-function refuseEmulatedOptions({ fault, pin, issued, card }: TapOptions): void {
+function refuseEmulatedOptions({ fault, pin, issued, card, state }: TapOptions): void {
   const given = [
     ...(fault?.length ? ["--fault"] : []),
     ...(pin === undefined ? [] : ["--pin"]),
     ...(issued === undefined ? [] : ["--issued"]),
-    ...(card === TAP_DEFAULTS.card ? [] : ["--card"]),
+    ...(card === undefined ? [] : ["--card"]),
+    ...(state === undefined ? [] : ["--state"]),
   ];
   if (given.length > 0)
     throw cliError(

@@ -1,4 +1,4 @@
-import { emulatedOnly, type ProvisionReport } from "../../bench/bench.js";
+import { emulatedOnly, type HeldCard, type ProvisionReport } from "../../bench/bench.js";
 import type { TapReport } from "../../bench/tap-report.js";
 import type { Comparison } from "../../inspect/diff/compare.js";
 import { judgeTap } from "../../inspect/judge.js";
@@ -56,7 +56,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   const reports = async (header: TraceHeader, verdict: Verdict): Promise<string[]> =>
     renderWritten(await writeReports(options, [{ name: spec, header, records: tracer.records, verdict }], context.io));
 
-  let provisioned: ProvisionReport;
+  let holds: HeldCard | ProvisionReport;
   let made: TapReport;
   try {
     const device = emulatedOnly(await bench.open(spec));
@@ -68,7 +68,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
       faults: options.fault,
       pin: options.pin,
     });
-    provisioned = await bench.provision(device, options.card);
+    holds = await bench.furnish(device, options.card);
     context.io.signal.throwIfAborted();
     made = tap();
   } catch (error) {
@@ -92,7 +92,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   if (options.explain === true) output.lines(decisionLines(verdict, output));
   const times = waterfall(tracer.records);
   output.lines([
-    ...tapLines({ spec, provisioned, report, times, verdict }, output),
+    ...tapLines({ spec, holds, report, times, verdict }, output),
     ...traceLines(options.trace, header.masked),
     ...written,
     ...(verdict.asAsked ? [`seed ${bench.seed}; to repeat: ${verdict.repeat}`] : []),

@@ -4,6 +4,7 @@ import { declareDecode } from "./decode.js";
 import { declareDemo } from "./demo.js";
 import { declareDevices } from "./devices.js";
 import { declareEmulate } from "./emulate.js";
+import { declareFlash } from "./flash.js";
 import { declareSe } from "./se.js";
 import { declareTap } from "./tap.js";
 import { declareTrace } from "./trace.js";
@@ -20,6 +21,7 @@ export function declareCommands(program: Command, context: Context): void {
     declareTap,
     declareDevices,
     declareSe,
+    declareFlash,
     declareEmulate,
     declareDecode,
     declareTrace,

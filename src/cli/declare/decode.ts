@@ -4,14 +4,14 @@ import type { DecodeCommandOptions } from "../commands/decode.js";
 import { collect, examples } from "./options.js";
 
 /** What the command takes for `--as`; spelt out, because what decodes is loaded when it runs. */
-const KINDS = ["tlv", "response", "command", "dol", "atr", "ats", "track", "tag", "trace"];
+const KINDS = ["tlv", "response", "command", "dol", "atr", "ats", "track", "image", "tag", "trace"];
 
 export function declareDecode(program: Command, context: Context): void {
   const command = program
     .command("decode")
     .summary("bytes in, explained tree out")
     .description(
-      "Explains what bytes say: BER-TLV, an answer with its status word, a command, both, an ATR or ATS, track data, the data of a DOL, a certificate; or a whole trace, as trace show does. Told apart by what is in them, or by --as. Hex is shown as it was given: account numbers in it are not masked.",
+      "Explains what bytes say: BER-TLV, an answer with its status word, a command, both, an ATR or ATS, track data, the data of a DOL, a certificate, an MCUboot image; or a whole trace, as trace show does. Told apart by what is in them, or by --as. Hex is shown as it was given: account numbers in it are not masked.",
     )
     .argument("<hex|file|-...>", "what to decode; a command and its answer as two arguments, or with > between them")
     .addOption(new Option("--as <kind>", "what the bytes are; tag looks one up").choices(KINDS))

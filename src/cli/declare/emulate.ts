@@ -1,11 +1,10 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { EMULATE_DEFAULTS, type EmulateOptions } from "../emulate-options.js";
-import { examples } from "./options.js";
+import { examples, withStateOptions } from "./options.js";
 
 export function declareEmulate(program: Command, context: Context): void {
-  const command = program
-    .command("emulate")
+  const command = withStateOptions(program.command("emulate"))
     .summary("run a device and show it to the outside")
     .description(
       "Runs an emulated device with a card in it and shows it to other programs: with --pcsc as a card in a PC/SC reader, the virtual reader of pcscd. Runs until Ctrl-C or SIGTERM, which are a clean end. On a terminal: p places the device, r removes it, q quits.",
@@ -15,7 +14,6 @@ export function declareEmulate(program: Command, context: Context): void {
     .option("--slot <1|2>", "slot of the virtual reader", EMULATE_DEFAULTS.slot)
     .option("--port <port>", "TCP port of the slot; default: 35963 for slot 1, 35964 for slot 2")
     .option("--seed <text>", "repeat a run: the same seed gives the same device and card")
-    .option("--card <name|file>", "card profile, provisioned first", EMULATE_DEFAULTS.card)
     .option("--schedule <steps>", "place and remove it on a schedule that repeats, such as '2s out, 1s in'")
     .option("--trace <file>", "write a trace at the end: the first million records, account data masked")
     .option("--apdus", "tell every command and its answer, account data masked")

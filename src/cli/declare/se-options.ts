@@ -4,7 +4,7 @@ import type { Command } from "commander";
 export function withSessionOptions(command: Command): Command {
   // `se lock --card` is the card itself.
   if (!command.options.some(({ long }) => long === "--card"))
-    command.option("--card <name|file>", "card that an emulated device gets first; default: none");
+    command.option("--card <name|file>", "card that an emulated device is to hold; default: none");
   return command
     .option(
       "--keys <set>",
@@ -14,6 +14,7 @@ export function withSessionOptions(command: Command): Command {
     .option("--level <level>", "security level: 01 03 11 13 33, or mac enc rmac renc; default: the most that it offers")
     .option("--domain <aid>", "security domain; default: the issuer's")
     .option("--s16", "challenges of 16 bytes (SCP03); default: as the element says")
+    .option("--state <folder>", "keep the emulated device, and its issuer, in this folder from run to run")
     .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
     .option("--dry-run", "stop after INITIALIZE UPDATE, and show what would be sent then: whole, with the data in it")
     .option("--yes", "do what cannot be undone without asking")

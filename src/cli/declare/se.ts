@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import type { ApduOptions } from "../commands/se-apdu.js";
 import type { Context } from "../context.js";
 import type { SeOptions } from "../se-options.js";
-import { TAP_DEFAULTS } from "../tap-options.js";
-import { examples } from "./options.js";
+import { examples, withStateOptions } from "./options.js";
 import { withSessionOptions } from "./se-options.js";
 import { VERBS } from "./se-verbs.js";
 
@@ -13,7 +13,7 @@ export function declareSe(program: Command, context: Context): void {
     .command("se")
     .summary("manage a secure element")
     .description(
-      "Manages the secure element of a device: on a PC/SC reader over the contactless interface, in an emulated device over the element's wired interface. An emulated device is new each time, unless it is given a card first.",
+      "Manages the secure element of a device: on a PC/SC reader over the contactless interface, in an emulated device over the element's wired interface. An emulated device is new each time, unless --state keeps it.",
     );
 
   for (const verb of VERBS) {
@@ -37,8 +37,7 @@ export function declareSe(program: Command, context: Context): void {
 }
 
 function declareApdu(command: Command, context: Context): void {
-  const apdu = command
-    .command("apdu")
+  const apdu = withStateOptions(command.command("apdu"))
     .summary("send commands, show the answers")
     .description(
       "Sends command APDUs in the given order and shows the answers as they came: account numbers in them are not masked. On a PC/SC reader over the contactless interface, freshly powered up; into an emulated device over the element's wired interface.",
@@ -46,18 +45,11 @@ function declareApdu(command: Command, context: Context): void {
     .argument(...DEVICE)
     .argument("<apdu...>", "hex, one argument a command")
     .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
-    .option("--card <name|file>", "card that an emulated device gets first", TAP_DEFAULTS.card)
     .option("--json", "print one JSON document")
-    .action(
-      async (
-        device: string,
-        apdus: readonly string[],
-        options: { readonly seed?: string; readonly card: string; readonly json?: boolean },
-      ) => {
-        const { sendApdus } = await import("../commands/se-apdu.js");
-        context.exitCode = await sendApdus(device, apdus, options, context);
-      },
-    );
+    .action(async (device: string, apdus: readonly string[], options: ApduOptions) => {
+      const { sendApdus } = await import("../commands/se-apdu.js");
+      context.exitCode = await sendApdus(device, apdus, options, context);
+    });
   examples(
     apdu,
     "tapbench se apdu pcsc: 00A404000E325041592E5359532E444446303100",

@@ -1,8 +1,8 @@
 import type { AesKey } from "../../crypto/aes.js";
 import { aesKey } from "../../crypto/aes.js";
 import { padOne, unpadOne } from "../../crypto/padding.js";
-import { concat, equalBytes, NO_BYTES, roomFor } from "../../util/bytes.js";
-import { encodeCommand, type CommandApdu, type ResponseApdu } from "../iso7816/apdu.js";
+import { concat, equalBytes, NO_BYTES } from "../../util/bytes.js";
+import { MAX_SHORT_RESPONSE, type CommandApdu, type ResponseApdu } from "../iso7816/apdu.js";
 import { gpError } from "./errors.js";
 import { isError, isSecured, LEVEL, macClass, securedClass, type SecureChannel } from "./secure-channel.js";
 
@@ -156,15 +156,11 @@ function startBlock(enc: AesKey, counter: number, ofResponse: boolean): Uint8Arr
   return enc.encrypt(block);
 }
 
-/** Everything of a secured command in front of its MAC, as it is on the wire, with the class byte that MACs see. */
-function macInput(command: CommandApdu, macLength: number): Uint8Array {
-  const data = command.data ?? NO_BYTES;
-  const room = roomFor(data.length + macLength);
-  room.fill(0);
-  room.set(data);
-  const encoded = encodeCommand({ ...command, cla: macClass(command.cla), data: room });
-  const le = command.le === undefined ? 0 : encoded[4] === 0 ? 2 : 1;
-  return encoded.subarray(0, encoded.length - le - macLength);
+/** Header of a secured command as MACs see it; `length`: of its data with the MAC, in the form that it has on the wire. */
+function macHeader({ cla, ins, p1, p2, le = 0, extended = false }: CommandApdu, length: number): Uint8Array {
+  return extended || length > 255 || le > MAX_SHORT_RESPONSE
+    ? Uint8Array.of(macClass(cla), ins, p1, p2, 0, length >> 8, length & 0xff)
+    : Uint8Array.of(macClass(cla), ins, p1, p2, length);
 }
 
 const has = (session: Scp03Session, bit: number): boolean => (session.level & bit) !== 0;
@@ -183,7 +179,7 @@ export const scp03: SecureChannel<Scp03Session> = {
         length: clear.length,
       });
     const cla = securedClass(command.cla, true);
-    const chain = keys.mac.cmac(session.chain, macInput({ ...command, cla, data }, size));
+    const chain = keys.mac.cmac(session.chain, macHeader(command, data.length + size), data);
     const secured = { ...command, cla, data: concat(data, chain.subarray(0, size)) };
     return { session: { ...session, chain, counter }, command: secured };
   },
@@ -195,7 +191,7 @@ export const scp03: SecureChannel<Scp03Session> = {
     const given = command.data ?? NO_BYTES;
     if (given.length < size || !isSecured(command.cla)) return undefined;
     const data = given.subarray(0, given.length - size);
-    const chain = keys.mac.cmac(session.chain, macInput({ ...command, data }, size));
+    const chain = keys.mac.cmac(session.chain, macHeader(command, given.length), data);
     if (!equalBytes(chain.subarray(0, size), given.subarray(data.length))) return undefined;
     let clear: Uint8Array | undefined = data;
     if (has(session, LEVEL.commandEncryption) && data.length > 0) {

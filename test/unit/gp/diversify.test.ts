@@ -1,5 +1,7 @@
 import { createCipheriv } from "node:crypto";
 import { expect, test } from "vitest";
+import { aesCheckValue, aesKey } from "../../../src/crypto/aes.js";
+import { keyCheckValue } from "../../../src/crypto/des.js";
 import { diversified } from "../../../src/protocols/gp/diversify.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
 
@@ -10,6 +12,21 @@ test("KDF3 of a 256-bit master key", () => {
   const master = unhex("8C72C72CF908411653018807950D82FBAD947562F0828A0B10B8B9606ABF3BCD");
   const keys = diversified({ kind: "aes", enc: master, mac: master, dek: master }, "kdf3", DATA);
   expect(hex(keys.enc)).toBe("9AAC5D0B3601F89438A0D9D0B6B256CFB47E6462DFA5228D3420C4AC7C224781");
+});
+
+// GlobalPlatformPro, TestPlaintextKeys: check values of the three keys, from master keys that count up from 40.
+test.each([
+  ["emv", 16, ["C33013", "6F4CA6", "BB8179"]],
+  ["visa2", 16, ["2BE598", "58DA38", "3C328E"]],
+  ["kdf3", 16, ["E79C05", "D1BD77", "3FDE8C"]],
+  ["kdf3", 24, ["1DE8EA", "47C00C", "C04D76"]],
+  ["kdf3", 32, ["2972D2", "036F94", "5D57B8"]],
+] as const)("%s with a master key of %i bytes", (method, bytes, checks) => {
+  const master = Uint8Array.from({ length: bytes }, (_, i) => 0x40 + i);
+  const kind = method === "kdf3" ? "aes" : "des";
+  const keys = diversified({ kind, enc: master, mac: master, dek: master }, method, unhex("00010203040506070809"));
+  const check = (key: Uint8Array): Uint8Array => (kind === "aes" ? aesCheckValue(aesKey(key)) : keyCheckValue(key));
+  expect([keys.enc, keys.mac, keys.dek].map((key) => hex(check(key)))).toEqual(checks);
 });
 
 /** OpenSSL's triple DES over blocks put together here by hand. */

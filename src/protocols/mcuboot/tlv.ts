@@ -1,0 +1,75 @@
+/** Types of an image's TLV entries (MCUboot, image.h). */
+export const TLV = {
+  keyHash: 0x01,
+  publicKey: 0x02,
+  sha256: 0x10,
+  sha384: 0x11,
+  sha512: 0x12,
+  rsa2048: 0x20,
+  ecdsa: 0x22,
+  rsa3072: 0x23,
+  ed25519: 0x24,
+  pureSignature: 0x25,
+  encRsa2048: 0x30,
+  encKeyWrap: 0x31,
+  encEc256: 0x32,
+  encX25519: 0x33,
+  encX25519Sha512: 0x34,
+  dependency: 0x40,
+  securityCounter: 0x50,
+  bootRecord: 0x60,
+  decompressedSize: 0x70,
+  decompressedSha: 0x71,
+  decompressedSignature: 0x72,
+  uuidVendor: 0x74,
+  uuidClass: 0x75,
+} as const;
+
+/** For people. */
+export const TLV_NAMES: ReadonlyMap<number, string> = new Map([
+  [TLV.keyHash, "key hash"],
+  [TLV.publicKey, "public key"],
+  [TLV.sha256, "SHA-256"],
+  [TLV.sha384, "SHA-384"],
+  [TLV.sha512, "SHA-512"],
+  [TLV.rsa2048, "signature, RSA-2048"],
+  [TLV.ecdsa, "signature, ECDSA"],
+  [TLV.rsa3072, "signature, RSA-3072"],
+  [TLV.ed25519, "signature, Ed25519"],
+  [TLV.pureSignature, "signature is over the image, not its hash"],
+  [TLV.encRsa2048, "content key, RSA-OAEP"],
+  [TLV.encKeyWrap, "content key, AES key wrap"],
+  [TLV.encEc256, "content key, ECIES-P256"],
+  [TLV.encX25519, "content key, ECIES-X25519"],
+  [TLV.encX25519Sha512, "content key, ECIES-X25519 with SHA-512"],
+  [TLV.dependency, "dependency"],
+  [TLV.securityCounter, "security counter"],
+  [TLV.bootRecord, "boot record"],
+  [TLV.decompressedSize, "size when decompressed"],
+  [TLV.decompressedSha, "hash when decompressed"],
+  [TLV.decompressedSignature, "signature when decompressed"],
+  [TLV.uuidVendor, "vendor UUID"],
+  [TLV.uuidClass, "class UUID"],
+]);
+
+/** Info headers of the two areas. */
+export const AREA_MAGIC = { plain: 0x6907, protected: 0x6908 } as const;
+
+/** What may stand outside the protected area: nothing there is covered by the hash. */
+export const UNPROTECTED: ReadonlySet<number> = new Set([
+  TLV.keyHash,
+  TLV.publicKey,
+  TLV.sha256,
+  TLV.sha384,
+  TLV.sha512,
+  TLV.rsa2048,
+  TLV.ecdsa,
+  TLV.rsa3072,
+  TLV.ed25519,
+  TLV.pureSignature,
+  TLV.encRsa2048,
+  TLV.encKeyWrap,
+  TLV.encEc256,
+  TLV.encX25519,
+  TLV.encX25519Sha512,
+]);
