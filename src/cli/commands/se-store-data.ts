@@ -62,7 +62,7 @@ export const storeData: VerbAction = async (session, [text, sources], options) =
   const blocks = await session.secured(run);
   return {
     lines: [
-      `${name} is personalised: ${groups.length - skip} ${format === "dgi" ? "data groupings" : "objects"}, ${data.length} bytes, in ${blocks} blocks`,
+      `${name} is personalised: ${groups.length - skip} ${format === "dgi" ? "data groupings" : "objects"}, ${data.length} bytes, in ${blocks} block${blocks === 1 ? "" : "s"}`,
     ],
     document: { aid: application, format, groups: groups.length, skipped: skip, bytes: data.length, blocks },
   };

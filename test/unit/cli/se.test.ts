@@ -194,7 +194,7 @@ describe("changes", () => {
     const file = join(folder, "card.dgi");
     await writeFile(file, `# a card\n${DATA.replace(/(.{64})/g, "$1\n")}\n`);
     const { code, out } = await se("store-data", CARD, file, ...PAYMENT);
-    expect([code, out]).toEqual([0, `${CARD} is personalised: 6 data groupings, 159 bytes, in 1 blocks\n`]);
+    expect([code, out]).toEqual([0, `${CARD} is personalised: 6 data groupings, 159 bytes, in 1 block\n`]);
     const twice = await shell([`store-data ${CARD} ${file}`, `store-data ${CARD} ${file}`], ...PAYMENT);
     expect(twice.code).toBe(1);
     expect(twice.err).toContain("[se/already-personalised]");
