@@ -346,6 +346,21 @@ describe("se shell", () => {
   });
 });
 
+describe("--state", () => {
+  test("keeps the element, and its journal with it", async () => {
+    const state = join(folder, "band");
+    const kept = (verb: string, ...argv: readonly string[]): Promise<Ran> => se(verb, ...argv, "--state", state);
+    expect((await kept("store-data", CARD, DATA, ...PAYMENT)).code).toBe(0);
+    expect((await kept("store-data", CARD, DATA, ...PAYMENT)).err).toContain("[se/already-personalised]");
+    expect((await kept("lock", CARD, ...ISSUER)).code).toBe(0);
+    expect((await kept("list", ...ISSUER)).out).toMatch(/A0000000041010 +application +LOCKED/);
+    expect((await kept("list", "--keys", "test:payment-domain")).code).toBe(3);
+    expect((await kept("list", "--keys", "test:payment-domain")).err).toContain("[se/keys-failed-before]");
+    // Another band with the same seed is another band.
+    expect((await se("list", "--keys", "test:payment-domain", "--state", join(folder, "other"))).code).toBe(3);
+  });
+});
+
 describe("arguments", () => {
   test.each([
     ["48", 48],
