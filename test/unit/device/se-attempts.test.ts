@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { against, begun, cleared, settled, type Attempt } from "../../../src/device/se/attempts.js";
-import { prepareCarefully, authenticate, bestLevel, type JournalKeeper } from "../../../src/device/se/session.js";
+import { authenticate, bestLevel, type JournalKeeper, type prepareCarefully } from "../../../src/device/se/session.js";
 import { keysDigest, newJournal } from "../../../src/device/se/journal.js";
 import { encodeCommand } from "../../../src/protocols/iso7816/apdu.js";
 import { hex, unhex } from "../../../src/util/bytes.js";

@@ -23,7 +23,7 @@ describe("blocks", () => {
     ]);
   });
   test("a long grouping begins a block of its own and goes on in the next", () => {
-    expect(commands(`01010111${"0102"}09${bytes(9)}${"0103"}0122`, 8)).toEqual([
+    expect(commands(`01010111010209${bytes(9)}01030122`, 8)).toEqual([
       "80E208000401010111",
       `80E2080108010209${bytes(5)}`,
       `80E2880208${bytes(4)}01030122`,
