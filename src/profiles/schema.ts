@@ -84,7 +84,7 @@ export const deviceSchema = map({
     nvmBytes: integer(4096, 16_777_216, "bytes of non-volatile memory"),
     pageBytes: integer(16, 4096, "bytes of one page of it"),
     applets: list(
-      map({ module: oneOf(["ppse", "mchip"], "which applet"), aid: aid() }),
+      map({ module: oneOf(["ppse", "mchip", "crs"], "which applet"), aid: aid() }),
       1,
       32,
       "applets",
@@ -147,6 +147,9 @@ export const cardSchema = map({
     lower: integer(0, 255, "offline transactions in a row: above, ask to go online"),
     upper: integer(0, 255, "above, decline where there is no way online"),
   }),
+  pin: map({ tries: integer(1, 15, "wrong PINs in a row that block it") })
+    .optional()
+    .meta({ description: "a PIN that the card checks itself; the issuer draws it" }),
   oda: map({
     method: oneOf(["cda", "none"], "offline data authentication"),
     issuerBits: integer(512, 1984, "length of the issuer key").default(1408),

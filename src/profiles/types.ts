@@ -110,6 +110,8 @@ export interface CardProfile extends ProfileHead {
   /** Offline transactions in a row: above `lower` go online, above `upper` decline. */
   readonly offlineLimits: { readonly lower: number; readonly upper: number };
   readonly validityMonths: number;
+  /** The card checks a PIN itself; absent: it has none. */
+  readonly pin?: { readonly tries: number } | undefined;
   readonly oda: { readonly method: "cda" | "none"; readonly issuerBits: number; readonly cardBits: number };
   /** What the issuer allows, minor units. */
   readonly account: { readonly balance: bigint; readonly perTransaction: bigint };

@@ -148,7 +148,15 @@ describe("the wire is lost", () => {
   test("an application that was installed by hand is rolled back by the journal", async () => {
     const aid = `${CARD_AID}AA`;
     const data = [aid, THREE_BLOCKS, ...KEYS] as const;
-    const install = ["--load-file", "F0544150424D43484950", "--module", "F0544150424D434849502E41", "--aid", aid];
+    const install = [
+      "--load-file",
+      "F0544150424D43484950",
+      "--module",
+      "F0544150424D434849502E41",
+      "--aid",
+      aid,
+      "--contactless",
+    ];
     expect((await se("install", ...install, ...KEYS)).code).toBe(0);
     on.meddle = losing(2, true);
     expect((await se("store-data", ...data)).code).toBe(2);

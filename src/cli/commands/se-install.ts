@@ -40,17 +40,27 @@ export const install: VerbAction = async (session, _args, options) => {
       module: hex(module),
       privileges: hex(shortPrivileges(privilegeBytes(privileges))),
       parameters: hex(parameters),
+      contactless: options["contactless"] === true,
     };
   if (how) await installAgain(session, how);
   return {
     lines: [
       ...(file ? [`loaded ${hex(loadFile)} (${file.block.length} bytes)`] : []),
-      ...(how ? [`installed ${how.application} from ${how.loadFile}, selectable`] : []),
+      ...(how
+        ? [`installed ${how.application} from ${how.loadFile}, selectable${how.contactless ? ", contactless too" : ""}`]
+        : []),
     ],
     document: {
       loaded: file ? { loadFile, bytes: file.block.length } : null,
       installed: how
-        ? { aid: how.application, loadFile: how.loadFile, module: how.module, privileges, parameters: how.parameters }
+        ? {
+            aid: how.application,
+            loadFile: how.loadFile,
+            module: how.module,
+            privileges,
+            parameters: how.parameters,
+            contactless: how.contactless,
+          }
         : null,
     },
   };
@@ -69,6 +79,7 @@ export async function installAgain(session: SeSession, how: Installation): Promi
       application: bytes(how.application),
       privileges: bytes(how.privileges),
       parameters: bytes(how.parameters),
+      ...(how.contactless && { contactless: { activated: true } }),
     }),
   );
   session.keeper.put(withInstallation(session.keeper.journal, how));

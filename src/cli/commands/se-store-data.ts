@@ -4,7 +4,7 @@ import { decide, personalise, type Way } from "../../device/se/personalisation.j
 import { entryOf, readRegistry, type Registry } from "../../device/se/registry-tree.js";
 import { blocksOf, encrypted, groupsOf, type StoreFormat } from "../../device/se/store-script.js";
 import { deleteObject, type Opened, type SecuredCard } from "../../protocols/gp/poller.js";
-import { privilegeBytes } from "../../protocols/gp/registry.js";
+import { ACTIVATION, privilegeBytes } from "../../protocols/gp/registry.js";
 import type { CardAsking } from "../../protocols/iso7816/poller.js";
 import { concat, hex, unhex } from "../../util/bytes.js";
 import { attempt } from "../../util/errors.js";
@@ -116,6 +116,7 @@ async function rollBack(
           module: hex(file.modules[0]!),
           privileges: hex(privilegeBytes(entry.privileges ?? []).subarray(0, 1)),
           parameters: "",
+          contactless: entry.activation === ACTIVATION.activated,
         }
       : undefined);
   if (!how)

@@ -50,10 +50,11 @@ export const VERBS: readonly Verb[] = [
         .option("--module <aid>", "module in it; default: the only one")
         .option("--aid <aid>", "what the application is to be called; default: as the module")
         .option("--privileges <names>", "such as cardReset,cvmManagement")
+        .option("--contactless", "activate it on the contactless interface, where applications are not by themselves")
         .option("--parameters <hex>", "install parameters of the application (contents of tag C9)"),
     examples: [
       "install emu:band-s1 --keys test:issuer-domain --load-file F0544150424D43484950 --module F0544150424D434849502E41 --aid A0000000041010AA",
-      "install pcsc: --keys keys.yaml:lab --file wallet.cap --aid A000000004101001 --parameters 0102",
+      "install pcsc: --keys keys.yaml:lab --file wallet.cap --aid A000000004101001 --parameters 0102 --contactless",
     ],
     load: async () => (await import("../commands/se-install.js")).install,
   },

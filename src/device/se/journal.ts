@@ -30,6 +30,8 @@ export interface Installation {
   readonly module: string;
   readonly privileges: string;
   readonly parameters: string;
+  /** It was asked to be activated on the contactless interface. */
+  readonly contactless: boolean;
 }
 
 export interface ElementJournal {
@@ -95,6 +97,8 @@ const isText = (value: unknown): boolean => typeof value === "string" && value.l
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 const isHex = (value: unknown): boolean => typeof value === "string" && /^([0-9A-F]{2}){0,256}$/.test(value);
 
+const isFlag = (value: unknown): boolean => typeof value === "boolean";
+
 type Checks = Readonly<Record<string, (value: unknown) => boolean>>;
 const ATTEMPT: Checks = {
   domain: isText,
@@ -110,7 +114,7 @@ const PERSONALISATION: Checks = {
   blocks: isCount,
   sent: isCount,
   groups: isCount,
-  done: (value) => typeof value === "boolean",
+  done: isFlag,
 };
 const INSTALLATION: Checks = {
   application: isHex,
@@ -118,6 +122,7 @@ const INSTALLATION: Checks = {
   module: isHex,
   privileges: isHex,
   parameters: isHex,
+  contactless: isFlag,
 };
 
 /** Every row has these keys, each as it should be, and no others. */

@@ -5,6 +5,7 @@ import { concat, equalBytes, hex, NO_BYTES } from "../../util/bytes.js";
 import type { CommandApdu, ResponseApdu } from "../iso7816/apdu.js";
 import type { CardAsking } from "../iso7816/poller.js";
 import { SW, swHex, swMeaning } from "../iso7816/status.js";
+import { encodeContactless, type ContactlessRequest } from "./contactless.js";
 import { gpError } from "./errors.js";
 import {
   decodeUpdateAnswer,
@@ -13,6 +14,7 @@ import {
   InstallForLoad,
   InstallForPersonalization,
   PutKey,
+  STORE_DATA,
 } from "./messages.js";
 import { decodeRegistry, NEXT, SCOPES, STATUS_FORMAT, type RegistryEntry, type Scope } from "./registry.js";
 import { LEVEL } from "./secure-channel.js";
@@ -90,9 +92,10 @@ export function expectOk(answer: ResponseApdu, what: string): ResponseApdu {
   });
 }
 
-/** SELECT by name; none: the issuer security domain. */
+/** SELECT by name; none: the issuer security domain. A locked card's warning is an answer, so that it can be unlocked. @throws `gp/refused` */
 export function* selectDomain(aid: Uint8Array = NO_BYTES): CardAsking<ResponseApdu> {
   const { answer } = yield plain(0x00, 0xa4, 0x04, 0x00, aid, 256);
+  if (answer.sw === SW.deactivated) return answer;
   return expectOk(answer, aid.length === 0 ? "SELECT of the issuer security domain" : `SELECT of ${hex(aid)}`);
 }
 
@@ -250,6 +253,8 @@ export interface InstallRequest {
   readonly privileges?: Uint8Array;
   /** Contents of tag C9, application specific. */
   readonly parameters?: Uint8Array;
+  /** What the contactless registry is told of it. */
+  readonly contactless?: ContactlessRequest;
 }
 
 /** INSTALL [for install and make selectable] (11.5). @throws `gp/refused` */
@@ -259,7 +264,10 @@ export function* install(card: SecuredCard, request: InstallRequest): CardAsking
     module: request.module,
     application: request.application,
     privileges: request.privileges ?? Uint8Array.of(0x00),
-    parameters: tlv(0xc9, request.parameters ?? NO_BYTES),
+    parameters: concat(
+      tlv(0xc9, request.parameters ?? NO_BYTES),
+      request.contactless ? encodeContactless(request.contactless) : NO_BYTES,
+    ),
     token: NO_BYTES,
   });
   const answer = yield* card.send(plain(0x80, 0xe6, INSTALL.installAndMakeSelectable, 0x00, data, 256));
@@ -281,8 +289,11 @@ export function* personalize(card: SecuredCard, application: Uint8Array): CardAs
 }
 
 /** How the data of STORE DATA is written (table 11-89). */
-export const STORE_FORMAT = { unspecified: 0x00, dgi: 0x08, berTlv: 0x10 } as const;
-const ENCRYPTED = 0x60;
+export const STORE_FORMAT = {
+  unspecified: STORE_DATA.structure.none,
+  dgi: STORE_DATA.structure.dgi,
+  berTlv: STORE_DATA.structure.berTlv,
+} as const;
 
 /** STORE DATA in blocks that fit secured. @throws `gp/refused` */
 export function* storeData(
@@ -291,7 +302,7 @@ export function* storeData(
   format: keyof typeof STORE_FORMAT,
   encrypted = false,
 ): CardAsking<void> {
-  const p1 = STORE_FORMAT[format] | (encrypted ? ENCRYPTED : 0);
+  const p1 = STORE_FORMAT[format] | (encrypted ? STORE_DATA.encryption.dek : 0);
   yield* blocks(card, data, 0xe2, () => p1, "STORE DATA");
 }
 

@@ -18,7 +18,15 @@ import { tapbench, type Ran } from "../../unit/cli/console.js";
 const AID = "A0000000041010AA";
 const DATA = encodeGroupings(groupings());
 const ISSUER = ["--keys", "test:issuer-domain"] as const;
-const INSTALL = ["--load-file", "F0544150424D43484950", "--module", "F0544150424D434849502E41", "--aid", AID] as const;
+const INSTALL = [
+  "--load-file",
+  "F0544150424D43484950",
+  "--module",
+  "F0544150424D434849502E41",
+  "--aid",
+  AID,
+  "--contactless",
+] as const;
 
 describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("an element on pcscd's virtual reader", () => {
   let pcscd: Pcscd;
@@ -76,7 +84,10 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("an element on pcscd's v
     expect(await select()).toBe("6A82");
 
     const installed = await se("install", ...INSTALL, ...ISSUER);
-    expect([installed.code, installed.out]).toEqual([0, `installed ${AID} from F0544150424D43484950, selectable\n`]);
+    expect([installed.code, installed.out]).toEqual([
+      0,
+      `installed ${AID} from F0544150424D43484950, selectable, contactless too\n`,
+    ]);
     expect((await se("list", ...ISSUER)).out).toMatch(new RegExp(`${AID} +application +SELECTABLE`));
 
     const data = join(folder, "card.dgi");

@@ -55,7 +55,7 @@ describe("se info", () => {
       protocols: [{ scp: 3, i: "70" }],
       cplc: { fabricator: "5442", type: "0001" },
       keys: [{ id: 1, version: 48, type: "AES", length: 16 }, {}, {}],
-      resources: { applications: 4 },
+      resources: { applications: 5 },
       garbled: [],
     });
   });
@@ -67,7 +67,9 @@ describe("se list", () => {
     expect(code).toBe(0);
     const lines = out.split("\n");
     expect(lines[0]).toMatch(/^A000000151000000 +issuer domain +SECURED +securityDomain cardLock cardTerminate/);
-    expect(lines[1]).toMatch(/^ {2}A00000015153504101 +domain +PERSONALIZED +from A0000001515350; securityDomain$/);
+    expect(lines[1]).toMatch(
+      /^ {2}A00000015153504101 +domain +PERSONALIZED +from A0000001515350; securityDomain trustedPath$/,
+    );
     expect(lines[3]).toMatch(/^ {4}A0000000041010 +application +SELECTABLE +from F0544150424D43484950$/);
     expect(out).toMatch(/^ {4}F0544150424D434849502E41 +module$/m);
   });
@@ -147,7 +149,7 @@ describe("changes", () => {
     const aid = `${CARD}AA`;
     const ran = await shell(
       [
-        `install ${MODULE.join(" ")} --aid ${aid} --privileges card-reset,cvmManagement`,
+        `install ${MODULE.join(" ")} --aid ${aid} --privileges card-reset,contactlessActivation --contactless`,
         "list",
         `lock ${aid}`,
         "list",
@@ -160,7 +162,7 @@ describe("changes", () => {
     );
     expect(ran.code).toBe(0);
     const { results } = documentOf<{ results: readonly Record<string, unknown>[] }>(ran);
-    expect(results[0]).toMatchObject({ installed: { aid, privileges: ["cardReset", "cvmManagement"] } });
+    expect(results[0]).toMatchObject({ installed: { aid, privileges: ["cardReset", "contactlessActivation"] } });
     const found = (at: number): string => JSON.stringify(results[at]);
     expect(found(1)).toContain(`"${aid}","kind":"application","lifeCycle":"SELECTABLE"`);
     expect(found(3)).toContain(`"${aid}","kind":"application","lifeCycle":"LOCKED (SELECTABLE)"`);
