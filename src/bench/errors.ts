@@ -16,4 +16,7 @@ export const benchError = errorTable("bench", [
   "state-seed",
   "state-taken",
   "not-managed",
+  "journal-busy",
+  "journal-failed",
+  "bad-archive",
 ]);

@@ -193,8 +193,8 @@ const terminal: Resolver<TerminalProfile> = (data, files, name) => {
 /** Checked data of each kind, made into what the rest of tapbench works with. */
 const reader: Resolver<ReaderProfile> = (data, files, name) => {
   const { title, synthetic, sources, ...file } = checkFile(readerSchema, data, files);
-  const { match, samSlots, usb, extended, maxCommand, response256, quirks } = file;
-  const facts = { match, samSlots, usb, extended, maxCommand, response256, quirks };
+  const { match, samSlots, usb, extended, maxCommand, response256, unfitForLong, quirks } = file;
+  const facts = { match, samSlots, usb, extended, maxCommand, response256, unfitForLong, quirks };
   return { ...head({ title, synthetic, sources }, name, failIn(files)), ...facts };
 };
 

@@ -264,6 +264,10 @@ export const readerSchema = map({
   extended: flag("it carries extended APDUs").default(true),
   maxCommand: integer(5, 65_544, "bytes of the longest command APDU").default(65_544),
   response256: oneOf(["carried", "lost"], "what becomes of responses of exactly 256 bytes").default("carried"),
+  unfitForLong: text(
+    300,
+    "why nothing is loaded, installed or personalised over it unless somebody insists",
+  ).optional(),
   quirks: list(
     map({
       says: text(300, "one sentence"),
@@ -327,9 +331,16 @@ export const domainKeysSchema = map({
         enc: symmetricKeyHex("secure channel encryption"),
         mac: symmetricKeyHex("secure channel message authentication"),
         dek: symmetricKeyHex("data encryption"),
-      }).refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
-        error: "three keys of the same length",
-      }),
+      })
+        .refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
+          error: "three keys of the same length",
+        })
+        .refine(({ kind, enc }) => kind === "aes" || enc.length === 16, {
+          error: "keys of 16 bytes with kind des: SCP02 takes double length keys",
+        })
+        .refine(({ kind, diversification }) => kind === "aes" || diversification !== "kdf3", {
+          error: "another diversification with kind des: kdf3 derives AES keys",
+        }),
       { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to kind, enc, mac and dek" : undefined) },
     )
     .meta({ description: "by label" }),

@@ -205,5 +205,7 @@ export interface ReaderProfile extends ProfileHead {
   readonly maxCommand: number;
   /** What becomes of responses of exactly 256 bytes. */
   readonly response256: "carried" | "lost";
+  /** Why long work (loading, installing, personalising) should not go over it; absent: nothing is known against it. */
+  readonly unfitForLong?: string | undefined;
   readonly quirks: readonly { readonly says: string; readonly evidence: "documented" | "reported" | "measured" }[];
 }

@@ -38,7 +38,8 @@ export interface OpenOptions {
   readonly keysFor: (diversification: Uint8Array, version: number) => KeySet;
   /** 0: the card chooses. */
   readonly version: number;
-  readonly level: number;
+  /** Security level; a function chooses it by what the card speaks. */
+  readonly level: number | ((scp: 2 | 3, i: number) => number);
   /** Draws the host challenge. */
   readonly challenge: (bytes: number) => Uint8Array;
   /** Bytes of challenges: 16 asks an element for SCP03's S16 mode. Default 8. */
@@ -54,6 +55,12 @@ export interface Opened {
   readonly version: number;
   readonly scp: 2 | 3;
   readonly i: number;
+}
+
+/** A session whose keys fit, as the card's cryptogram shows: nothing was sent yet that the card could count as a failed authentication. */
+export interface Prepared extends Opened {
+  /** EXTERNAL AUTHENTICATE, to be sent before anything goes through the channel. */
+  readonly authenticate: CommandApdu;
 }
 
 /** The session's end that does the sending: every command goes out secured. */
@@ -99,6 +106,13 @@ export function* selectDomain(aid: Uint8Array = NO_BYTES): CardAsking<ResponseAp
  * @throws `gp/wrong-cryptogram`, `gp/refused`, `gp/bad-level`, `gp/no-keys`, `gp/unknown-protocol`
  */
 export function* openSession(options: OpenOptions): CardAsking<Opened> {
+  const { authenticate, ...opened } = yield* prepareSession(options);
+  expectOk((yield authenticate).answer, "EXTERNAL AUTHENTICATE");
+  return opened;
+}
+
+/** INITIALIZE UPDATE alone, and the session that EXTERNAL AUTHENTICATE would open. @throws as `openSession` */
+export function* prepareSession(options: OpenOptions): CardAsking<Prepared> {
   const size = options.size ?? 8;
   const hostChallenge = options.challenge(size);
   options.onAttempt?.(options.version);
@@ -106,12 +120,10 @@ export function* openSession(options: OpenOptions): CardAsking<Opened> {
   const update = decodeUpdateAnswer(expectOk(answer, "INITIALIZE UPDATE").data);
   const { diversification, version } = update;
   const set = options.keysFor(diversification, version);
-  const { channel, authenticate, i } =
-    update.scp === 3
-      ? open03(update, set, hostChallenge, options.level)
-      : open02(update, set, hostChallenge, options.level);
-  expectOk((yield authenticate).answer, "EXTERNAL AUTHENTICATE");
-  return { channel, diversification, version, scp: update.scp, i };
+  const level = typeof options.level === "number" ? options.level : options.level(update.scp, i02(update));
+  const ready =
+    update.scp === 3 ? open03(update, set, hostChallenge, level) : open02(update, set, hostChallenge, level);
+  return { ...ready, diversification, version, scp: update.scp };
 }
 
 type Update = ReturnType<typeof decodeUpdateAnswer>;
@@ -120,6 +132,9 @@ interface Ready {
   readonly authenticate: CommandApdu;
   readonly i: number;
 }
+
+/** SCP02's answer does not tell its options; 15 is what every card with it can do. */
+const i02 = (update: Update): number => (update.scp === 3 ? update.i : 0x15);
 
 const wrongCryptogram = (version: number): Error =>
   gpError(
