@@ -12,7 +12,7 @@ import { getStatus } from "./get-status.js";
 import { install, load } from "./install.js";
 import { setStatus } from "./life-cycle.js";
 import { putKey } from "./put-key.js";
-import { storeData } from "./store-data.js";
+import { storeData, storeOwn } from "./store-data.js";
 import { externalAuthenticate, initializeUpdate, NO_SESSION, unwrapped, wrapped, type SecureState } from "./session.js";
 
 /*
@@ -75,6 +75,8 @@ export const securityDomain = applet<ContentState>({
     const { ins } = command;
     if (!manager || TAKEN_IN.get(manager.registry.cardState)?.includes(ins) === false)
       return { state, response: status(SW.conditionsOfUse) };
+    // What the domain above it hands on came through that one's channel (7.3.3).
+    if (context.secured === true) return storeOwn(context, manager, state, command);
     if (ins === INS.initializeUpdate && command.cla === 0x80) {
       const { state: secure, response } = initializeUpdate(context, manager, command);
       return { state: { secure }, response };

@@ -33,7 +33,7 @@ const MAX_OBJECTS = 1024;
 const OWN_OBJECTS = 0x0070;
 
 /** Objects as they are, or in groupings; all at once with the last block. */
-const storeOwn: Content = (context, _manager, { storing, ...rest }, command) => {
+export const storeOwn: Content = (context, _manager, { storing, ...rest }, command) => {
   const { p1, p2, data = NO_BYTES } = command;
   const { structure, encryption } = STORE_DATA;
   const asked = p1 & structure.mask;
