@@ -217,7 +217,8 @@ describe("an update", () => {
       cuts++;
     }
     expect(ends).toEqual(new Set(["old", "new"]));
-    expect(cuts).toBeGreaterThan(12);
+    // At the least the counter, the script's mark, the answer and the PIN, each of them in more than one operation.
+    expect(cuts).toBeGreaterThan(8);
     expect(bench.issuer.pin(card)).toBe(known);
   });
 
