@@ -255,7 +255,10 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
         // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
         const taps = kept ? resumeRandom(kept.taps) : nextTaps();
         const noise = kept ? resumeRandom(kept.noise) : taps.fork("faults");
-        if (kept) emulated.restore(kept.snapshot);
+        if (kept) {
+          emulated.restore(kept.snapshot);
+          emulated.powerOn();
+        }
         drawn.set(emulated, { taps, noise });
         if (kept)
           cards.set(
