@@ -22,7 +22,10 @@ export function declareSmp(program: Command, context: Context): void {
       .description(description)
       .argument("<device>", DEVICE)
       .option("--card <name|file>", "card that an emulated device is to hold; default: none")
-      .option("--state <folder>", "keep the emulated device in this folder from run to run; each run switches it on anew")
+      .option(
+        "--state <folder>",
+        "keep the emulated device in this folder from run to run; each run switches it on anew",
+      )
       .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
       .option("--json", "print one JSON document");
 
