@@ -1,12 +1,14 @@
 import type { ManagedBenchDevice } from "../../bench/managed.js";
 import type { Context } from "../context.js";
 import { cliError } from "../errors.js";
+import { printableLine } from "./emulation-log.js";
 
 /** Options of every `tapbench smp` command. */
 export interface SmpOptions {
   readonly seed?: string;
   readonly card?: string;
   readonly state?: string;
+  readonly logs?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,6 +36,10 @@ export async function withDevice<T>(
     if (opened.kind !== "emulated") await opened.close();
     throw error;
   }
+  if (options.logs === true)
+    device.management.watch((event) => {
+      if (event.kind === "log") context.io.stderr.write(`${printableLine(event.line)}\n`);
+    });
   try {
     return await work(device, context.io.signal);
   } finally {

@@ -27,6 +27,7 @@ export function declareSmp(program: Command, context: Context): void {
         "keep the emulated device in this folder from run to run; each run switches it on anew",
       )
       .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
+      .option("--logs", "show what the device logs meanwhile, on standard error")
       .option("--json", "print one JSON document");
 
   examples(
@@ -129,7 +130,7 @@ export function declareSmp(program: Command, context: Context): void {
         const { reset } = await import("../commands/smp-os.js");
         context.exitCode = await reset(device, options, context);
       }),
-    "tapbench smp reset serial:/dev/ttyACM0",
+    "tapbench smp reset serial:/dev/ttyACM0 --logs",
     "tapbench smp reset udp:127.0.0.1:1337 --no-wait",
   );
 }
