@@ -75,6 +75,26 @@ function stamp(uptime: Nanos): string {
   return `${clock.join(":")}.${part(Math.floor(micros / 1000) % 1000, 3)},${part(micros % 1000, 3)}`;
 }
 
+/** The same in a run in which it is `by` later. */
+export const shifted = (state: McuState, by: Nanos): McuState => ({
+  ...state,
+  bootedAt: state.bootedAt + by,
+  readyAt: state.readyAt + by,
+  clock: state.clock && { ...state.clock, at: state.clock.at + by },
+  upload: state.upload && { ...state.upload, at: state.upload.at + by },
+  resetAt: state.resetAt === undefined ? undefined : state.resetAt + by,
+  busy: state.busy.map((end) => end + by),
+});
+
+/** Without power: it never becomes ready, and the clock is lost. The rest goes when it boots. */
+export const unpowered = (state: McuState): McuState => ({
+  ...state,
+  readyAt: Infinity,
+  clock: undefined,
+  resetAt: undefined,
+  busy: [],
+});
+
 /** After power-up or a reset: what survives is taken from `before`. */
 export function booted(
   before: Pick<McuState, "boots" | "clock" | "lines" | "counters"> | undefined,
