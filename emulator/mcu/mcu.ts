@@ -225,7 +225,7 @@ export class Mcu {
     if (now < state.readyAt) return this.#wait(state, [], now);
     const busy = state.busy.filter((end) => end > now);
     if (busy.length >= this.#options.profile.bufferCount)
-      return this.#wait(counted({ ...state, busy }, "smp", "dropped"), [], now);
+      return this.#wait(counted({ ...state, busy }, "smp", { dropped: 1 }), [], now);
     const operations = this.flash.operations;
     try {
       const mostBusy = Math.max(state.mostBusy, busy.length + 1);
@@ -245,16 +245,17 @@ export class Mcu {
       return this.#wait(next, [], now);
     }
     const { state: next, answer, took, result } = this.#dispatch(state, message, { now, from });
-    let counting = counted(next, "smp", result === "noise" ? "noise" : "requests");
-    if (result !== "noise") counting = counted(counting, "smp", result);
-    counting = counted(counting, "smp", "bytes_in", message.length);
+    let counting = counted(next, "smp", {
+      ...(result === "noise" ? { noise: 1 } : { requests: 1, [result]: 1 }),
+      bytes_in: message.length,
+      ...(answer && { bytes_out: answer.length }),
+    });
     if (result === "noise" && message.length > 0)
       counting = logged(counting, now, "wrn", "smp", `${message.length} bytes that are no request, on ${from}`);
     if (!answer) return this.#wait(counting, [], now);
     const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
     const end = Math.max(now, state.busy.at(-1) ?? now) + work;
-    const after = counted({ ...counting, busy: [...state.busy, end] }, "smp", "bytes_out", answer.length);
-    return this.#wait(after, [{ out: { to: from, message: answer }, after: end - now }], now);
+    return this.#wait({ ...counting, busy: [...state.busy, end] }, [{ out: { to: from, message: answer }, after: end - now }], now);
   }
 
   /** With the timer for a reset that was asked for, which any input takes back. */

@@ -48,10 +48,11 @@ export interface McuState {
 const LOG_LINES = 64;
 const LINE = 200;
 
-/** Counts `by` in a counter that exists from then on. */
-export function counted(state: McuState, group: string, name: string, by = 1): McuState {
-  const before = state.counters[group] ?? {};
-  return { ...state, counters: { ...state.counters, [group]: { ...before, [name]: (before[name] ?? 0) + by } } };
+/** Counts in counters of one group, which exist from then on: how much in each, by name. */
+export function counted(state: McuState, group: string, by: Counters): McuState {
+  const counters: Record<string, number> = { ...state.counters[group] };
+  for (const [name, more] of Object.entries(by)) counters[name] = (counters[name] ?? 0) + more;
+  return { ...state, counters: { ...state.counters, [group]: counters } };
 }
 
 /** With one more line in the log, stamped as Zephyr stamps them. */
