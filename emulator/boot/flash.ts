@@ -1,4 +1,5 @@
 import type { Random } from "../../src/util/random.js";
+import { NO_BYTES } from "../../src/util/bytes.js";
 import { emulatorError } from "../errors.js";
 
 /** What a flash is made of. All in bytes; `size` is whole sectors, a sector whole write blocks. */
@@ -67,6 +68,8 @@ export class Flash implements FlashArea {
   /** Sectors that no snapshot shares. */
   readonly #own: boolean[];
   readonly #wear: number[];
+  /** An erased sector; shared by all of them. */
+  readonly #blank: Uint8Array;
   /** Told of each operation that begins. */
   onOperation: ((operation: FlashOperation) => void) | undefined;
   /** What is wrong with it from now on. */
@@ -96,8 +99,8 @@ export class Flash implements FlashArea {
     this.size = size;
     this.sectorBytes = sectorBytes;
     this.writeBytes = writeBytes;
-    const blank = new Uint8Array(sectorBytes).fill(ERASED);
-    this.#sectors = from ? [...from.sectors] : Array.from({ length: count }, () => blank);
+    this.#blank = new Uint8Array(sectorBytes).fill(ERASED);
+    this.#sectors = from ? [...from.sectors] : Array.from({ length: count }, () => this.#blank);
     this.#own = this.#sectors.map(() => false);
     this.#wear = this.#sectors.map(() => 0);
     this.#operations = from?.operations ?? 0;
@@ -134,31 +137,43 @@ export class Flash implements FlashArea {
   readonly read = (offset: number, length: number): Uint8Array => {
     this.#check(offset, length);
     if (this.#dead) throw powerLost(this.#operations);
+    const first = Math.floor(offset / this.sectorBytes);
+    const start = offset % this.sectorBytes;
+    if (start + length <= this.sectorBytes) return this.#sectors[first]?.slice(start, start + length) ?? NO_BYTES;
     const out = new Uint8Array(length);
-    for (const { sector, at, from, to } of this.#pieces(offset, length))
-      out.set(this.#sectors[sector]!.subarray(at, at + to - from), from);
+    for (let done = 0, sector = first, at = start; done < length; sector++, at = 0) {
+      const part = this.#sectors[sector]!.subarray(at, Math.min(this.sectorBytes, at + length - done));
+      out.set(part, done);
+      done += part.length;
+    }
     return out;
   };
 
   readonly program = (offset: number, bytes: Uint8Array): void => {
     this.#check(offset, bytes.length);
     this.#aligned(offset, bytes.length, this.writeBytes);
-    for (const { sector, at, from, to } of this.#pieces(offset, bytes.length)) {
-      const old = this.#sectors[sector]!;
-      for (let i = from; i < to; i++)
-        if ((bytes[i]! & ~old[at + i - from]!) !== 0)
-          throw emulatorError("flash-not-erased", `byte ${offset + i} is programmed already; erase its sector first`, {
-            offset: offset + i,
-          });
-      this.#change("program", sector, at, bytes.subarray(from, to));
+    for (let from = 0; from < bytes.length;) {
+      const sector = Math.floor((offset + from) / this.sectorBytes);
+      const at = (offset + from) % this.sectorBytes;
+      const part = bytes.subarray(from, from + this.sectorBytes - at);
+      const taken = unprogrammable(this.#sectors[sector]!, at, part);
+      if (taken !== undefined)
+        throw emulatorError(
+          "flash-not-erased",
+          `byte ${offset + from + taken} is programmed already; erase its sector first`,
+          { offset: offset + from + taken },
+        );
+      this.#change("program", sector, at, part);
+      from += part.length;
     }
   };
 
   readonly erase = (offset: number, length: number): void => {
     this.#check(offset, length);
     this.#aligned(offset, length, this.sectorBytes);
-    const blank = new Uint8Array(this.sectorBytes).fill(ERASED);
-    for (const { sector } of this.#pieces(offset, length)) this.#change("erase", sector, 0, blank);
+    const first = offset / this.sectorBytes;
+    for (let sector = first; sector < first + length / this.sectorBytes; sector++)
+      this.#change("erase", sector, 0, this.#blank);
   };
 
   snapshot(): FlashSnapshot {
@@ -191,6 +206,12 @@ export class Flash implements FlashArea {
       this.#refuse(what, sector);
     }
     if (kind === "erase") this.#wear[sector]! += 1;
+    if (kind === "erase" && (!cut || operation < ("inside" in cut ? cut.inside : Infinity))) {
+      this.#operations = operation;
+      this.#sectors[sector] = this.#blank;
+      this.#own[sector] = false;
+      return;
+    }
     if (!this.#own[sector]) {
       this.#sectors[sector] = this.#sectors[sector]!.slice();
       this.#own[sector] = true;
@@ -225,17 +246,6 @@ export class Flash implements FlashArea {
     throw powerLost(this.#operations);
   }
 
-  /** Parts of a range, by sector. */
-  *#pieces(offset: number, length: number) {
-    for (let from = 0; from < length;) {
-      const sector = Math.floor((offset + from) / this.sectorBytes);
-      const at = (offset + from) % this.sectorBytes;
-      const to = Math.min(length, from + this.sectorBytes - at);
-      yield { sector, at, from, to };
-      from = to;
-    }
-  }
-
   #check(offset: number, length: number): void {
     if (offset < 0 || length < 0 || offset + length > this.size)
       throw emulatorError(
@@ -256,6 +266,12 @@ export class Flash implements FlashArea {
         unit,
       });
   }
+}
+
+/** The first bit that would have to be set, as its byte's offset in `bytes`. */
+function unprogrammable(content: Uint8Array, at: number, bytes: Uint8Array): number | undefined {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i]! & ~content[at + i]!) !== 0) return i;
+  return undefined;
 }
 
 /** A partition: a part of a flash, in whole sectors. */
