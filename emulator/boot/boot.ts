@@ -19,34 +19,27 @@ export interface BootConfiguration extends BootLayout, UpgradeRules {}
 export function boot(flash: FlashArea, configuration: BootConfiguration): BootOutcome {
   const events: BootEvent[] = [];
   const log: BootLog = (image, did, why) => void events.push({ image, did, why });
-  const images = orStuck(log, () => start(openPairs(flash, configuration), configuration, log));
+  const pairs = openPairs(flash, configuration);
+  const images = configuration.mode.startsWith("direct-xip")
+    ? (unlessStuck(log, () => bootDirect(pairs, configuration, log)) ?? [])
+    : bootPrimary(pairs, configuration, log);
   return { runs: images[0], images, events, recovery: images.length === 0 };
 }
 
-const start = (pairs: readonly Pair[], configuration: BootConfiguration, log: BootLog): readonly Running[] =>
-  configuration.mode.startsWith("direct-xip")
-    ? bootDirect(pairs, configuration, log)
-    : bootPrimary(pairs, configuration, log);
-
-/** Where the flash fails the boot loader stops; nothing unverified runs. */
-function orStuck(log: BootLog, act: () => readonly Running[]): readonly Running[] {
+/** Where the flash fails, what was begun is left as it is; undefined then. */
+function unlessStuck<T>(log: BootLog, act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
     if (!isTapbenchError(error) || error.code !== "emulator/flash-failed") throw error;
     log(0, "flash-failed", error.message);
-    return [];
+    return undefined;
   }
 }
 
+/** Images that come in, then those that run: whatever happened before, they are judged. */
 function bootPrimary(pairs: readonly Pair[], rules: BootConfiguration, log: BootLog): readonly Running[] {
-  const plans = pairs.map((pair) => planUpgrade(pair, rules, log));
-  // Where one image's upgrade is under way, those before it were not tried in vain.
-  for (const [i, { type, progress }] of plans.entries())
-    if (progress.notes > 0 || type === "test" || type === "perm" || type === "fail")
-      for (const before of plans.slice(0, i)) if (before.type === "revert") before.type = "none";
-  if (plans.length > 1) dropUnmet(plans, log);
-  for (const planned of plans) performUpgrade(planned, rules, log);
+  unlessStuck(log, () => upgradeAll(pairs, rules, log));
   const running: Running[] = [];
   for (const pair of pairs) {
     const { image, objection } = checkImage(pair, pair.primary, 0, rules);
@@ -59,6 +52,16 @@ function bootPrimary(pairs: readonly Pair[], rules: BootConfiguration, log: Boot
     running.push({ slot: "primary", version: image.version, image });
   }
   return running;
+}
+
+function upgradeAll(pairs: readonly Pair[], rules: BootConfiguration, log: BootLog): void {
+  const plans = pairs.map((pair) => planUpgrade(pair, rules, log));
+  // Where one image's upgrade is under way, those before it were not tried in vain.
+  for (const [i, { type, progress }] of plans.entries())
+    if (progress.notes > 0 || type === "test" || type === "perm" || type === "fail")
+      for (const before of plans.slice(0, i)) if (before.type === "revert") before.type = "none";
+  if (plans.length > 1) dropUnmet(plans, log);
+  for (const planned of plans) performUpgrade(planned, rules, log);
 }
 
 /** No image comes in while one of those that would run then misses another. */

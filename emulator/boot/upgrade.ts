@@ -55,6 +55,11 @@ export function planUpgrade(pair: Pair, rules: UpgradeRules, log: BootLog): Plan
   if ((mode === "move" || mode === "offset") && !headerAt(pair.primary.area, 0)) return planned;
   const begun = progress.type !== "none";
   const type = begun ? progress.type : requested;
+  if (mode === "offset" && type === "revert" && secondaryAt > 0) {
+    // What is there came in after the upgrade that is to be taken back; swapped from where an old image stands, neither would be whole.
+    log(pair.image, "refused", "the image before this one is gone: another one came in instead of it");
+    return planned;
+  }
   if (isUpgrade(type)) {
     const refused = refusal(planned, begun ? "none" : type, rules);
     if (refused !== undefined) log(pair.image, "refused", refused);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { boot, type BootConfiguration } from "../../emulator/boot/boot.js";
+import { openPairs, roomFor } from "../../emulator/boot/layout.js";
 import { uploadOffset } from "../../emulator/boot/requests.js";
 import { generateSigningKey, readSigningKey } from "../../src/crypto/signing.js";
 import { buildImage, type BuildOptions } from "../../src/protocols/mcuboot/build.js";
@@ -48,7 +49,7 @@ const BAD: readonly (readonly [name: string, image: Uint8Array, why: RegExp])[] 
   ["its protected TLVs cut off", changed(built("2.0.0", { securityCounter: 7 }), 10, 0x04), /protected|TLV/],
   ["a key that nobody knows", built("2.0.0", { key: stranger }), /not trusted here/],
   ["no signature", built("2.0.0", { key: undefined }), /signature|key/],
-  ["more bytes than there is room for", built("2.0.0", {}, 32_000), /there is room for|should reach/],
+  ["more bytes than the slot has", built("2.0.0", {}, 32_000), /should begin|should reach/],
   ["another place to run", built("2.0.0", { nonBootable: true }), /could be started/],
   ["not even a header", new Uint8Array(64), /does not begin as MCUboot images do/],
 ];
@@ -71,6 +72,20 @@ describe.each(MODES)("by %s", (mode) => {
       const { operations } = bench.boot(flash.snapshot());
       expect(operations).toBe(0);
     }
+  });
+
+  test("all the room that there is, and a byte more", () => {
+    const room = roomFor(openPairs(bench.fresh(), bench.configuration)[0]!);
+    const payload = room - (good.length - 13_000);
+    const flash = bench.fresh();
+    bench.upload(flash, built("2.0.0", {}, payload), false);
+    expect(boot(flash, bench.configuration).runs?.image.end).toBe(room);
+    expect(boot(flash, bench.configuration).runs?.version).toMatchObject({ major: mode === "overwrite" ? 2 : 1 });
+    if (mode === "overwrite") return; // the next byte is the trailer's
+    bench.upload(flash, built("2.0.0", {}, payload + 1), false);
+    const { runs, events } = boot(flash, bench.configuration);
+    expect(runs?.version).toMatchObject({ major: 1 });
+    expect(events[0]!.why).toMatch(new RegExp(`${room + 1} bytes, and there is room for ${room}`));
   });
 
   test("cut while a bad image is erased: the old one runs, and a good one comes in after it", () => {
