@@ -11,20 +11,30 @@ export class TypeAPicc implements Picc {
   readonly #actor: Actor<TypeAState, Frame, Frame>;
   readonly #uid: () => Uint8Array;
   readonly #onPowerOff: () => void;
+  readonly #switchedOn: () => boolean;
+  /** Whether it answers at all: the device's controller can switch that off. */
+  listening = true;
   #transmit: ((frame: Frame, after: Nanos) => void) | undefined;
 
-  /** `uid` is asked for at each power-up: some devices change it. */
+  /** `uid` is asked for at each power-up: some devices change it. Switched off, the field finds nobody. */
   constructor(
     sim: Sim,
     listener: Listener<TypeAState, Frame, Frame>,
     uid: () => Uint8Array,
     onPowerOff: () => void = () => {},
+    switchedOn: () => boolean = () => true,
   ) {
+    this.#switchedOn = switchedOn;
     this.#uid = uid;
     this.#onPowerOff = onPowerOff;
     this.#actor = new Actor(sim, listener, poweredUp(Uint8Array.of(8, 0, 0, 0)), (send) => {
       for (const { out, after } of send) this.#transmit?.(out, after);
     });
+  }
+
+  /** It is in a field. */
+  get powered(): boolean {
+    return this.#transmit !== undefined;
   }
 
   get state(): TypeAState {
@@ -36,7 +46,7 @@ export class TypeAPicc implements Picc {
   }
 
   powerOn(transmit: (frame: Frame, after: Nanos) => void): void {
-    this.#transmit = transmit;
+    this.#transmit = this.#switchedOn() ? transmit : undefined;
     this.#actor.state = poweredUp(this.#uid());
   }
 
@@ -47,6 +57,6 @@ export class TypeAPicc implements Picc {
   }
 
   receive(frame: Frame): void {
-    this.#actor.receive(frame);
+    if (this.listening) this.#actor.receive(frame);
   }
 }

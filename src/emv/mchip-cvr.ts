@@ -4,7 +4,8 @@ import { message, type MessageValue } from "../codec/message.js";
 /*
  * Issuer application data as the M/Chip-style applet and the issuer of this project understand it. Length and position of key index, CVN
  * and CVR are those of real cards (the cryptogram vectors hold them), and so is the meaning of CVR bits as public descriptions of
- * M/Chip 4 have it. Approximate, and ours: the two on-device bits in byte 2 of the CVR, and what the eight counter bytes hold.
+ * M/Chip 4 have it. Approximate, and ours: the two on-device bits in byte 2 of the CVR, when the script bits are
+ * cleared (by the issuer's next right answer), and what the eight counter bytes hold.
  */
 
 /** What a generated cryptogram was, in `firstAc`. */

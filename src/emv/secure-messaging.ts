@@ -1,6 +1,6 @@
 import { asDesKey, type DesKeyLike } from "../crypto/des.js";
 import { padOne } from "../crypto/padding.js";
-import { concat, unhex } from "../util/bytes.js";
+import { concat, hex, unhex } from "../util/bytes.js";
 import { emvError } from "./errors.js";
 
 /**
@@ -37,6 +37,12 @@ export function pinBlock2(pin: string): Uint8Array {
   checkPin(pin);
   return unhex(`2${pin.length.toString(16)}${pin.padEnd(14, "F")}`);
 }
+
+/** Whether these are a PIN block of format 2: what a card takes for a PIN at all (ISO 9564-1 format 2). */
+export const isPinBlock2 = (block: Uint8Array): boolean => block.length === 8 && PIN_BLOCK_2.test(hex(block));
+const PIN_BLOCK_2 = new RegExp(
+  `^2(?:${Array.from({ length: 9 }, (_, i) => `${(i + 4).toString(16).toUpperCase()}[0-9]{${i + 4}}F{${10 - i}}`).join("|")})$`,
+);
 
 /**
  * Visa-style PIN block, 8 bytes: the PIN with its length, mixed with the card's own master key for cryptograms and, where the card

@@ -1,12 +1,12 @@
-import { asDesKey, type DesKeyLike } from "../crypto/des.js";
+import type { DesKeyLike } from "../crypto/des.js";
 import type { AuthorisationRequest, AuthorisationResponse, Authorise } from "../emv/acquirer.js";
-import { mchipCryptogram, type MchipRecipe } from "../emv/cryptogram-versions.js";
 import { AC_ARQC, cvrFlags } from "../emv/mchip-cvr.js";
-import { concat, equalBytes, hex } from "../util/bytes.js";
+import { hex } from "../util/bytes.js";
 import type { Random } from "../util/random.js";
 import type { RuleRecord } from "../util/tracer.js";
 import type { AtcRegister } from "./atc.js";
 import type { Ledger } from "./ledger.js";
+import { prove, RECIPES, type Proof } from "./proof.js";
 import { readRequest, type ChipFacts } from "./request.js";
 import type { Token } from "./vault.js";
 
@@ -68,10 +68,6 @@ export interface AuthoriserParts {
   readonly random: Random;
   readonly onRule?: ((rule: Omit<RuleRecord, "at" | "layer">) => void) | undefined;
 }
-
-const RECIPES: ReadonlyMap<number, MchipRecipe> = new Map(
-  ([16, 17, 20, 21] as const).map((cvn) => [cvn, mchipCryptogram(cvn)]),
-);
 
 /** What an M/Chip ARPC says, instead of the response code itself: byte 2 bit 5, the online transaction is approved. */
 const ARPC_APPROVED = Uint8Array.of(0x00, 0x10);
@@ -337,7 +333,9 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
     const payment: Case = { request, facts: read.facts, card, parts };
     const unknown = first(IDENTITY, payment);
     if (unknown) return refuse(unknown);
-    const proof = prove(request, read.facts, card.acKey);
+    const { facts } = read;
+    const recipe = RECIPES.get(facts.iad.cvn)!; // issuer.cryptogram-version let it through
+    const proof = prove(recipe, card.acKey, { ...facts, atc: facts.atcBytes }, (tag) => request.chip.get(tag));
     onRule?.({
       rule: "issuer.cryptogram",
       says: proof.verified
@@ -393,21 +391,4 @@ export function createAuthoriser(parts: AuthoriserParts): Authorise {
 function told(onRule: AuthoriserParts["onRule"], rule: string, verdict: Decline, data?: () => Data): Decline {
   onRule?.({ rule, says: verdict.says, ...(data && { data: data() }) });
   return verdict;
-}
-
-/** A cryptogram that was tried. */
-interface Proof {
-  readonly verified: boolean;
-  /** Issuer authentication data: ARPC and its response code (tag 91, 10 bytes). */
-  answer(code: Uint8Array): Uint8Array;
-}
-
-function prove(request: AuthorisationRequest, facts: ChipFacts, acKey: DesKeyLike): Proof {
-  const recipe = RECIPES.get(facts.iad.cvn)!; // issuer.cryptogram-version let it through
-  const session = asDesKey(recipe.sessionKey(acKey, facts.atcBytes, facts.un));
-  const data = recipe.data((tag) => request.chip.get(tag));
-  return {
-    verified: equalBytes(recipe.cryptogram(session, data), facts.cryptogram),
-    answer: (code) => concat(recipe.arpc({ master: acKey, session }, facts.cryptogram, code), code),
-  };
 }

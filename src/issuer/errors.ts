@@ -19,4 +19,7 @@ export const issuerError = errorTable("issuer", [
   "record-too-long",
   "too-many-blocks",
   "bad-certificate-lengths",
+  "bad-order",
+  "update-refused",
+  "update-unproven",
 ]);

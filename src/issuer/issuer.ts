@@ -5,6 +5,7 @@ import type { CaPublicKey } from "../emv/oda.js";
 import { createTestCa, type TestCa, type TestIssuer } from "../emv/test-ca.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
 import type { CardAsking } from "../protocols/iso7816/poller.js";
+import { SW } from "../protocols/iso7816/status.js";
 import { hex } from "../util/bytes.js";
 import { resumeRandom, type Random, type RandomPosition } from "../util/random.js";
 import type { RuleRecord } from "../util/tracer.js";
@@ -15,6 +16,7 @@ import { cardKeys, requireTestKeys, type IssuerKeys } from "./keys.js";
 import { createLedger, type Ledger, type LedgerState } from "./ledger.js";
 import {
   applicationGroupings,
+  contactlessRequest,
   directoryGrouping,
   PPSE_AID,
   storeDataScript,
@@ -23,6 +25,7 @@ import {
   type ScriptOptions,
 } from "./personalise.js";
 import { provision, type ApplicationData, type IssuerDomain } from "./provision.js";
+import { updateCard, type UpdateReport, type UpdateWishes } from "./update.js";
 import { createVault, type Token, type Vault, type VaultState } from "./vault.js";
 
 /** A card that was issued; its token as it was then. */
@@ -56,6 +59,8 @@ export interface IssuerState {
   readonly ledger: LedgerState;
   readonly atc: AtcState;
   readonly cards: readonly IssuedCard[];
+  /** New PINs, by token. */
+  readonly pins: readonly (readonly [token: string, pin: string])[];
   readonly authorisation: RandomPosition;
 }
 
@@ -83,13 +88,19 @@ export interface Issuer {
    * @throws `issuer/record-too-long`, `issuer/bad-certificate-lengths`
    */
   personalise(card: IssuedCard, options?: PersonaliseOptions): PersonalisationScript;
-  /** The same data through the secure channel of the issuer's domain: whoever carries the commands cannot read them. @throws also `gp/...` */
-  provision(
-    card: IssuedCard,
-    domain: IssuerDomain,
-    options?: Omit<PersonaliseOptions, keyof ScriptOptions>,
-  ): CardAsking<void>;
+  /**
+   * The same data through the secure channel of the issuer's domain: whoever carries the commands cannot read them. The directory is not written:
+   * the element makes it of what the contactless registry is told of each card. @throws also `gp/...`
+   */
+  provision(card: IssuedCard, domain: IssuerDomain, options?: Pick<PersonaliseOptions, "form">): CardAsking<void>;
   readonly authorise: Authorise;
+  /**
+   * Orders for a card in a device, over its element's wired interface: block, unblock, PIN, limits, offline counters. Its counter goes up by one. A new
+   * PIN is this issuer's as soon as the card has taken it. @throws `issuer/update-refused`, `issuer/update-unproven`, `issuer/bad-order`, `emv/bad-pin`
+   */
+  update(card: IssuedCard, wishes: UpdateWishes, at: Date): CardAsking<UpdateReport>;
+  /** The PIN of a card whose profile has one, as it is told to the holder. */
+  pin(card: IssuedCard): string | undefined;
   activate(id: string): Token;
   suspend(id: string, by: string): Token;
   resume(id: string, by: string): Token;
@@ -116,10 +127,13 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const atc = createAtcRegister(atcWindow, from?.atc);
   const cards = new Map(from?.cards.map((card) => [card.token.id, card]));
   const acKeys = new Map<string, DesKey>();
+  /** New PINs, by token; the first one follows from the seed. */
+  const pins = new Map(from?.pins);
   const rsaKeys = new Map<string, RsaPrivateKey>();
   const authorities = new Map<string, TestCa>();
   const certified = new Map<string, TestIssuer>();
   const caRandom = random.fork("ca");
+  const updateRandom = random.fork("update");
 
   function authority(rid: Uint8Array): TestCa {
     const name = hex(rid);
@@ -204,27 +218,45 @@ export function createIssuer(options: IssuerOptions): Issuer {
     };
   }
 
-  /** The payment application, then the directory that lists it. */
-  function applications(
-    card: IssuedCard,
-    others: readonly IssuedCard[] = [],
-    form?: DeviceProfile["form"],
-  ): readonly ApplicationData[] {
+  function pin({ token, profile }: IssuedCard): string | undefined {
+    return profile.pin && (pins.get(token.id) ?? digits(random.fork(`pin/${token.id}`), PIN_DIGITS));
+  }
+
+  function* update(card: IssuedCard, wishes: UpdateWishes, at: Date): CardAsking<UpdateReport> {
+    const { token, profile } = card;
+    const report = yield* updateCard(
+      {
+        profile,
+        keys: cardKeys(keys, token.dpan, token.sequence),
+        at,
+        random: updateRandom,
+        count(value) {
+          const verdict = atc.judge(token.id, value);
+          if (verdict !== "replayed" && verdict !== "too-far") atc.use(token.id, value);
+          return verdict;
+        },
+      },
+      wishes,
+    );
+    for (const [i, order] of (wishes.orders ?? []).entries())
+      if (order.kind === "change-pin" && report.steps[i]?.sw === SW.ok) pins.set(token.id, order.pin);
+    return report;
+  }
+
+  /** The payment application. */
+  function application(card: IssuedCard, form: DeviceProfile["form"] | undefined): ApplicationData {
     const { token, profile, issuedAt } = card;
     const groupings = applicationGroupings({
       token,
       profile,
       keys: cardKeys(keys, token.dpan, token.sequence),
-      discretionary: discretionary(random.fork(`track/${token.id}`)),
+      pin: pin(card),
+      discretionary: digits(random.fork(`track/${token.id}`), TRACK_DIGITS),
       at: issuedAt,
       form,
       certify: certificates(card),
     });
-    const directory = directoryGrouping([profile, ...others.map((other) => other.profile)]);
-    return [
-      { aid: profile.aid, groupings },
-      { aid: PPSE_AID, groupings: [directory] },
-    ];
+    return { aid: profile.aid, groupings, contactless: contactlessRequest(profile) };
   }
 
   const codes = from ? resumeRandom(from.authorisation) : random.fork("authorisation");
@@ -235,15 +267,17 @@ export function createIssuer(options: IssuerOptions): Issuer {
     ledger,
     issue: (profile, at, { active = true } = {}) => add(profile, vault.newAccount(profile.bin), at, active),
     issueAgain: (card, at, { active = true } = {}) => add(card.profile, card.token.fpan, at, active),
-    personalise(card, { others, form, ...script } = {}) {
-      const steps = applications(card, others, form).flatMap(({ aid, groupings }) =>
-        storeDataScript(aid, groupings, script),
-      );
+    personalise(card, { others = [], form, ...script } = {}) {
+      const directory = directoryGrouping([card, ...others].map(({ profile }) => profile));
+      const { aid, groupings } = application(card, form);
+      const steps = [...storeDataScript(aid, groupings, script), ...storeDataScript(PPSE_AID, [directory], script)];
       return { steps, commands: steps.map((step) => step.command) };
     },
-    provision: (card, domain, { others, form } = {}) =>
-      provision(domain, applications(card, others, form), random.fork(`channel/${card.token.id}`)),
+    provision: (card, domain, { form } = {}) =>
+      provision(domain, [application(card, form)], random.fork(`channel/${card.token.id}`)),
     authorise,
+    update,
+    pin,
     activate: (id) => vault.activate(id),
     suspend: (id, by) => vault.suspend(id, by),
     resume: (id, by) => vault.resume(id, by),
@@ -266,13 +300,15 @@ export function createIssuer(options: IssuerOptions): Issuer {
       ledger: ledger.save(),
       atc: atc.save(),
       cards: [...cards.values()],
+      pins: [...pins],
       authorisation: codes.position(),
     }),
   };
 }
 
 const TRACK_DIGITS = 13;
-const discretionary = (random: Random): string => Array.from({ length: TRACK_DIGITS }, () => random.below(10)).join("");
+const PIN_DIGITS = 4;
+const digits = (random: Random, length: number): string => Array.from({ length }, () => random.below(10)).join("");
 
 /** YYMM to MMYY in BCD, as certificates have it. */
 const certificateExpiry = (expiry: string): Uint8Array =>

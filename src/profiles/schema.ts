@@ -52,6 +52,12 @@ const domain = (description: string) =>
     keys: label("key set in keys/domains.yaml"),
   }).meta({ description });
 
+const partition = (description: string) =>
+  map({
+    offset: integer(0, 67_108_864, "first byte"),
+    bytes: integer(512, 67_108_864, "size"),
+  }).meta({ description });
+
 /** A device: radio, secure element, how fast it computes, how it verifies its holder. */
 export const deviceSchema = map({
   ...head,
@@ -84,7 +90,7 @@ export const deviceSchema = map({
     nvmBytes: integer(4096, 16_777_216, "bytes of non-volatile memory"),
     pageBytes: integer(16, 4096, "bytes of one page of it"),
     applets: list(
-      map({ module: oneOf(["ppse", "mchip"], "which applet"), aid: aid() }),
+      map({ module: oneOf(["ppse", "mchip", "crs"], "which applet"), aid: aid() }),
       1,
       32,
       "applets",
@@ -99,6 +105,14 @@ export const deviceSchema = map({
     })
       .optional()
       .meta({ description: "GlobalPlatform card management; without it, applets take personalisation as it comes" }),
+    cells: map({
+      writeBytes: integer(1, 64, "bytes that are programmed together").default(4),
+      eraseBytes: integer(1, 4096, "bytes that are erased together, at most a page").default(4),
+      endurance: integer(100, 100_000_000, "writes that a page takes before it wears out").default(100_000),
+    })
+      .prefault({})
+      .meta({ description: "what its memory cells are like" }),
+    commitBytes: integer(64, 32_768, "most bytes that an applet changes in one transaction").default(1024),
   }),
   compute: map({
     command: duration("for any command, before anything else"),
@@ -107,6 +121,24 @@ export const deviceSchema = map({
     rsa1024: duration("for an RSA private operation of 1024 bits with CRT; others scale with the cube of their length"),
     nvmWrite: duration("for each write to non-volatile memory"),
   }),
+  management: map({
+    bufferBytes: integer(96, 16_384, "bytes of one MCUmgr buffer, header included"),
+    bufferCount: integer(1, 64, "how many of them: requests that it takes at once"),
+    bootTime: duration("from a reset until it answers again"),
+    batteryHours: integer(1, 100_000, "hours from full to empty"),
+    legacyRc: flag("rc: 0 with every success, for old clients").default(false),
+    flash: map({
+      bytes: integer(8192, 67_108_864, "size of the flash"),
+      sectorBytes: integer(256, 131_072, "what one erase takes"),
+      writeBytes: integer(1, 256, "least that is programmed at once"),
+      partitions: map({
+        settings: partition("settings: a log in two halves"),
+        files: partition("files: a log in two halves"),
+      }),
+    }),
+  })
+    .optional()
+    .meta({ description: "microcontroller that speaks MCUmgr's SMP; absent: there is none" }),
 });
 
 /** A payment card as its issuer sets it up. */
@@ -147,6 +179,9 @@ export const cardSchema = map({
     lower: integer(0, 255, "offline transactions in a row: above, ask to go online"),
     upper: integer(0, 255, "above, decline where there is no way online"),
   }),
+  pin: map({ tries: integer(1, 15, "wrong PINs in a row that block it") })
+    .optional()
+    .meta({ description: "a PIN that the card checks itself; the issuer draws it" }),
   oda: map({
     method: oneOf(["cda", "none"], "offline data authentication"),
     issuerBits: integer(512, 1984, "length of the issuer key").default(1408),
@@ -229,6 +264,10 @@ export const readerSchema = map({
   extended: flag("it carries extended APDUs").default(true),
   maxCommand: integer(5, 65_544, "bytes of the longest command APDU").default(65_544),
   response256: oneOf(["carried", "lost"], "what becomes of responses of exactly 256 bytes").default("carried"),
+  unfitForLong: text(
+    300,
+    "why nothing is loaded, installed or personalised over it unless somebody insists",
+  ).optional(),
   quirks: list(
     map({
       says: text(300, "one sentence"),
@@ -292,9 +331,16 @@ export const domainKeysSchema = map({
         enc: symmetricKeyHex("secure channel encryption"),
         mac: symmetricKeyHex("secure channel message authentication"),
         dek: symmetricKeyHex("data encryption"),
-      }).refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
-        error: "three keys of the same length",
-      }),
+      })
+        .refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
+          error: "three keys of the same length",
+        })
+        .refine(({ kind, enc }) => kind === "aes" || enc.length === 16, {
+          error: "keys of 16 bytes with kind des: SCP02 takes double length keys",
+        })
+        .refine(({ kind, diversification }) => kind === "aes" || diversification !== "kdf3", {
+          error: "another diversification with kind des: kdf3 derives AES keys",
+        }),
       { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to kind, enc, mac and dek" : undefined) },
     )
     .meta({ description: "by label" }),

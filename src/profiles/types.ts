@@ -52,6 +52,10 @@ export interface DeviceProfile extends ProfileHead {
   readonly element: {
     readonly nvmBytes: number;
     readonly pageBytes: number;
+    /** Bytes programmed together, bytes erased together, writes that a page endures. */
+    readonly cells: { readonly writeBytes: number; readonly eraseBytes: number; readonly endurance: number };
+    /** Most bytes that one transaction of an applet changes. */
+    readonly commitBytes: number;
     /** Instances that are there when the device leaves the factory. */
     readonly applets: readonly { readonly module: string; readonly aid: Uint8Array }[];
     /** GlobalPlatform card management; absent: applets take personalisation as it comes. */
@@ -61,6 +65,33 @@ export interface DeviceProfile extends ProfileHead {
   /** How the device verifies its holder. */
   readonly verification: "none" | "passcode" | "biometric";
   readonly firmware: string;
+  /** A microcontroller that speaks MCUmgr's SMP; absent: there is none. */
+  readonly management?: ManagementProfile | undefined;
+}
+
+/** Where a part of the flash lies, in bytes. */
+export interface FlashPartition {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The microcontroller that manages the device. */
+export interface ManagementProfile {
+  /** MCUmgr's buffers: bytes of one, header included, and how many. */
+  readonly bufferBytes: number;
+  readonly bufferCount: number;
+  /** From a reset until it answers again. */
+  readonly bootTime: Nanos;
+  /** From full to empty. */
+  readonly batteryHours: number;
+  /** `rc: 0` with every success, for old clients. */
+  readonly legacyRc: boolean;
+  readonly flash: {
+    readonly bytes: number;
+    readonly sectorBytes: number;
+    readonly writeBytes: number;
+    readonly partitions: { readonly settings: FlashPartition; readonly files: FlashPartition };
+  };
 }
 
 /** A security domain that is there when the device leaves the factory. Its keys are named, not held. */
@@ -110,6 +141,8 @@ export interface CardProfile extends ProfileHead {
   /** Offline transactions in a row: above `lower` go online, above `upper` decline. */
   readonly offlineLimits: { readonly lower: number; readonly upper: number };
   readonly validityMonths: number;
+  /** The card checks a PIN itself; absent: it has none. */
+  readonly pin?: { readonly tries: number } | undefined;
   readonly oda: { readonly method: "cda" | "none"; readonly issuerBits: number; readonly cardBits: number };
   /** What the issuer allows, minor units. */
   readonly account: { readonly balance: bigint; readonly perTransaction: bigint };
@@ -172,5 +205,7 @@ export interface ReaderProfile extends ProfileHead {
   readonly maxCommand: number;
   /** What becomes of responses of exactly 256 bytes. */
   readonly response256: "carried" | "lost";
+  /** Why long work (loading, installing, personalising) should not go over it; absent: nothing is known against it. */
+  readonly unfitForLong?: string | undefined;
   readonly quirks: readonly { readonly says: string; readonly evidence: "documented" | "reported" | "measured" }[];
 }

@@ -17,7 +17,9 @@ export const PPSE_NAME = "325041592E5359532E4444463031";
 export const SELECT_CARD = `00A4040007${CARD_AID}00`;
 /** Three keys of 16 bytes: cryptogram, script integrity, script confidentiality. */
 export const AC_KEY = "0123456789ABCDEFFEDCBA9876543210";
-const KEYS = `${AC_KEY}000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F`;
+export const SMI_KEY = "000102030405060708090A0B0C0D0E0F";
+export const SMC_KEY = "101112131415161718191A1B1C1D1E1F";
+const KEYS = AC_KEY + SMI_KEY + SMC_KEY;
 
 /** Amount, other amount, country, TVR, currency, date, type, unpredictable number, CVM results: 32 bytes. */
 export const CDOL1 = "9F02069F03069F1A0295055F2A029A039C019F37049F3403";
@@ -58,12 +60,22 @@ export interface Control {
   readonly online?: string;
   readonly lower?: string;
   readonly upper?: string;
+  /** PIN block and tries (left, limit), where the card has a PIN. */
+  readonly pin?: string;
+  readonly tries?: string;
+  /** CDOL2, where the card takes a second GENERATE AC. */
+  readonly cdol2?: string;
 }
 
 /** A whole personalisation without an RSA key. Country of the issuer: 0276. */
 export function groupings(control: Control = {}): Groupings {
   const { aip = "1980", cvn = "11", decline = "000000", online = "000000", lower = "FF", upper = "FF" } = control;
-  const record = object("57", "5413330089601075D2912201") + object("5F28", "0276") + object("8C", CDOL1);
+  const { pin, tries = "0303", cdol2 } = control;
+  const record =
+    object("57", "5413330089601075D2912201") +
+    object("5F28", "0276") +
+    object("8C", CDOL1) +
+    (cdol2 === undefined ? "" : object("8D", cdol2));
   return {
     "0201": object("70", record),
     "9102": object("50", "54455354"),
@@ -77,6 +89,7 @@ export function groupings(control: Control = {}): Groupings {
       object("C5", lower) +
       object("C6", upper),
     A002: object("9F24", "5041523031"),
+    ...(pin !== undefined && { "8010": pin, "9010": tries }),
   };
 }
 

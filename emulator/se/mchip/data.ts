@@ -3,6 +3,7 @@ import { rsaFromCrt, rsaPrivate, type RsaPrivate } from "../../../src/crypto/rsa
 import { parseDol, type DolEntry } from "../../../src/codec/dol.js";
 import { leaves, parseTlv, valueOf } from "../../../src/codec/tlv.js";
 import { mchipCryptogram, type MchipRecipe } from "../../../src/emv/cryptogram-versions.js";
+import { isPinBlock2 } from "../../../src/emv/secure-messaging.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { equalBytes } from "../../../src/util/bytes.js";
 import { isTapbenchError } from "../../../src/util/errors.js";
@@ -18,6 +19,10 @@ export const DGI = {
   keys: 0x8000,
   /** Their check values. */
   keyCheckValues: 0x9000,
+  /** Reference PIN, a PIN block of format 2, in clear within the secure channel (EMV CPS 1.1). */
+  pin: 0x8010,
+  /** PIN try counter and PIN try limit (EMV CPS 1.1). */
+  pinTries: 0x9010,
   /** RSA key: q^-1 mod p, d mod (q-1), d mod (p-1), q, p (EMV CPS 1.1). */
   rsa: [0x8201, 0x8202, 0x8203, 0x8204, 0x8205],
   /** Card risk management, our own: TLV objects C1 to C6. */
@@ -27,10 +32,34 @@ export const DGI = {
 } as const;
 
 /** Objects that the applet keeps itself. */
-export const OWN = { atc: 0xf001, offlineInRow: 0xf002, offlineAmount: 0xf003 } as const;
+export const OWN = {
+  atc: 0xf001,
+  offlineInRow: 0xf002,
+  offlineAmount: 0xf003,
+  /** What the issuer's last answer left: online.ts. */
+  lastAnswer: 0xf004,
+  pinTried: 0xf005,
+  pinCleared: 0xf006,
+  scriptsTried: 0xf007,
+  scriptsDone: 0xf008,
+  block: 0xf009,
+} as const;
+
+/** Of these a new card has none. */
+export const OF_ONE_CARD: readonly number[] = [
+  OWN.lastAnswer,
+  OWN.pinTried,
+  OWN.pinCleared,
+  OWN.scriptsTried,
+  OWN.scriptsDone,
+  OWN.block,
+];
+
+/** Value of a counter that is made when it is first needed. */
+export const countOf = (storage: AppletStorage, id: number): number => (storage.get(id) ? storage.counter(id) : 0);
 
 /** Tags of the risk management DGI. */
-const RISK = { keyIndex: 0xc1, cvn: 0xc2, decline: 0xc3, online: 0xc4, lower: 0xc5, upper: 0xc6 } as const;
+export const RISK = { keyIndex: 0xc1, cvn: 0xc2, decline: 0xc3, online: 0xc4, lower: 0xc5, upper: 0xc6 } as const;
 
 /** Highest SFI and record number that a DGI can name. */
 const isRecord = (dgi: number): boolean => dgi >> 8 >= 1 && dgi >> 8 <= 30 && (dgi & 0xff) >= 1;
@@ -44,8 +73,14 @@ export interface MchipData {
   readonly aip: Uint8Array;
   readonly pdol: readonly DolEntry[];
   readonly cdol1: readonly DolEntry[];
+  /** Empty where the card wants no second GENERATE AC. */
+  readonly cdol2: readonly DolEntry[];
   readonly issuerCountry: Uint8Array | undefined;
   readonly key: DesKey;
+  /** Script commands: MAC, and what is enciphered. */
+  readonly integrityKey: DesKey;
+  readonly confidentialityKey: DesKey;
+  readonly pin: { readonly reference: Uint8Array; readonly limit: number; readonly tries: number } | undefined;
   readonly recipe: MchipRecipe;
   readonly keyIndex: number;
   readonly cvn: number;
@@ -57,8 +92,9 @@ export interface MchipData {
 /** Status word for a DGI that comes with personalisation. */
 export function acceptDgi(dgi: number, value: Uint8Array): number {
   if (isRecord(dgi)) return value[0] === 0x70 ? SW.ok : SW.wrongData;
-  const fixed: Readonly<Record<number, number>> = { [DGI.keys]: 48, [DGI.keyCheckValues]: 9 };
+  const fixed: Readonly<Record<number, number>> = { [DGI.keys]: 48, [DGI.keyCheckValues]: 9, [DGI.pinTries]: 2 };
   const wanted = fixed[dgi];
+  if (dgi === DGI.pin) return isPinBlock2(value) ? SW.ok : SW.wrongData;
   if (wanted !== undefined) return value.length === wanted ? SW.ok : SW.wrongData;
   const known: readonly number[] = [DGI.fci, DGI.processingOptions, DGI.riskManagement, DGI.getData, ...DGI.rsa];
   return known.includes(dgi) ? SW.ok : SW.dataNotFound;
@@ -89,14 +125,21 @@ export function readPersonalisation(
     const checkValues = get(DGI.keyCheckValues);
     if (aip.length !== 2 || cdol1.length === 0 || !isCvn(cvn)) return undefined;
     if (checkValues && !keysMatch(keys, checkValues)) return undefined;
+    if (!covers(cdol1, mchipCryptogram(cvn))) return undefined;
+    const pin = pinOf(get(DGI.pin), get(DGI.pinTries));
+    if (pin === "incomplete") return undefined;
     return {
       fci,
       processingOptions,
       aip,
       pdol: parseDol(valueOf([...leaves(parseTlv(fci))], 0x9f38)),
       cdol1,
+      cdol2: parseDol(valueOf(records, 0x8d)),
       issuerCountry: records.find(({ tag }) => tag === 0x5f28)?.value,
       key: asDesKey(keys.slice(0, 16)),
+      integrityKey: asDesKey(keys.slice(16, 32)),
+      confidentialityKey: asDesKey(keys.slice(32, 48)),
+      pin,
       recipe: mchipCryptogram(cvn),
       keyIndex: byteOf(RISK.keyIndex),
       cvn,
@@ -108,6 +151,27 @@ export function readPersonalisation(
     if (isTapbenchError(error) && !error.code.startsWith("emulator/")) return undefined;
     throw error;
   }
+}
+
+/** What the card adds to a cryptogram itself: AIP, ATC, its own data. */
+const CARD_DATA: readonly unknown[] = [0x82, 0x9f36];
+
+/** Whether the terminal will bring what the cryptogram covers; the unpredictable number makes session keys, with four bytes. */
+const covers = (cdol1: readonly DolEntry[], { version }: MchipRecipe): boolean =>
+  cdol1.every(({ tag, length }) => tag !== 0x9f37 || length === 4) &&
+  version.input.every(
+    (part) => typeof part !== "number" || CARD_DATA.includes(part) || cdol1.some(({ tag }) => tag === part),
+  );
+
+const MAX_TRIES = 15; // 63Cx has one digit for them
+
+/** The PIN with its tries as personalised: both or neither. */
+function pinOf(reference: Uint8Array | undefined, tries: Uint8Array | undefined): MchipData["pin"] | "incomplete" {
+  if (!reference && !tries) return undefined;
+  const [left, limit] = tries ?? [];
+  if (!reference || left === undefined || limit === undefined || limit === 0 || limit > MAX_TRIES || left > limit)
+    return "incomplete";
+  return { reference, limit, tries: left };
 }
 
 type Cvn = Parameters<typeof mchipCryptogram>[0];

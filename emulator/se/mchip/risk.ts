@@ -6,9 +6,36 @@ import type { MchipData } from "./data.js";
 export const CID = { aac: 0x00, tc: 0x40, arqc: 0x80 } as const;
 export type CryptogramType = (typeof CID)[keyof typeof CID];
 
+const MAX_NIBBLE = 15;
 const AC_OF = { [CID.aac]: AC_AAC, [CID.tc]: AC_TC, [CID.arqc]: AC_ARQC } as const;
 
-export interface RiskInput {
+/** Scripts since the issuer last knew of them: how many were carried out, whether one came, whether one was not carried out. */
+export interface ScriptReport {
+  readonly done: number;
+  readonly received: boolean;
+  readonly failed: boolean;
+}
+
+/** How the issuer's authentication went: whether data for it came, were wrong, and approve. */
+export interface IssuerAnswer {
+  readonly performed: boolean;
+  readonly failed: boolean;
+  readonly approved: boolean;
+}
+
+/** What the card knows of itself, besides what it was personalised with. */
+export interface CardFacts {
+  readonly offlineInRow: number;
+  /** By the issuer: AAC only. */
+  readonly blocked: boolean;
+  /** Where the card has a PIN. */
+  readonly pin: { readonly tries: number; readonly limit: number; readonly verified: boolean } | undefined;
+  readonly scripts: ScriptReport;
+  readonly onlineNextTime: boolean;
+  readonly authenticationFailed: boolean;
+}
+
+export interface RiskInput extends CardFacts {
   readonly asked: CryptogramType;
   readonly cda: boolean;
   /** Terminal country, 9F1A. */
@@ -16,7 +43,8 @@ export interface RiskInput {
   /** CVM results, 9F34. */
   readonly cvmResults: Uint8Array | undefined;
   readonly holderVerified: boolean;
-  readonly offlineInRow: number;
+  /** Present for the second cryptogram, behind an ARQC: how the issuer's authentication went. */
+  readonly second?: IssuerAnswer;
 }
 
 export interface RiskDecision {
@@ -36,26 +64,41 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
   const onDevice = (data.aip[0]! & 0x02) !== 0;
   const believedVerified = input.cvmResults?.[0] !== undefined && (input.cvmResults[0] & 0x3f) === CVM_ON_DEVICE;
   const domestic = input.country && data.issuerCountry ? equalBytes(input.country, data.issuerCountry) : false;
-  const facts = (firstAc: number, cda: boolean): Uint8Array =>
+  const { pin, scripts, second } = input;
+  const facts = (ac: number, cda: boolean): Uint8Array =>
     MchipCvr.encode({
       ...EMPTY_CVR,
-      results: { ...EMPTY_CVR.results, secondAc: AC_NOT_REQUESTED, firstAc },
+      results: {
+        ...EMPTY_CVR.results,
+        ...(second ? { secondAc: ac, firstAc: AC_ARQC } : { secondAc: AC_NOT_REQUESTED, firstAc: ac }),
+        pinPerformed: pin?.verified ? 1 : 0,
+        pinSuccessful: pin?.verified ? 1 : 0,
+      },
       functions: {
         ...EMPTY_CVR.functions,
         cdaInFirst: cda ? 1 : 0,
         onDeviceSupported: onDevice ? 1 : 0,
         onDeviceSuccessful: input.holderVerified ? 1 : 0,
+        issuerAuthenticationPerformed: second?.performed ? 1 : 0,
       },
+      counters: { scripts: Math.min(scripts.done, MAX_NIBBLE), pinTries: pin?.tries ?? 0 },
       pin: {
         ...EMPTY_CVR.pin,
         international: domestic ? 0 : 1,
         domestic: domestic ? 1 : 0,
+        pinNotPerformed: pin && !pin.verified ? 1 : 0,
+        pinFailed: pin && pin.tries < pin.limit ? 1 : 0,
+        pinTriesExceeded: pin?.tries === 0 ? 1 : 0,
         wronglyBelievedVerified: believedVerified && !input.holderVerified ? 1 : 0,
       },
       limits: {
         ...EMPTY_CVR.limits,
         lowerConsecutive: input.offlineInRow + 1 > data.offlineLimits.lower ? 1 : 0,
         upperConsecutive: input.offlineInRow + 1 > data.offlineLimits.upper ? 1 : 0,
+        onlineNextTime: input.onlineNextTime ? 1 : 0,
+        issuerAuthenticationFailed: input.authenticationFailed || second?.failed ? 1 : 0,
+        scriptReceived: scripts.received ? 1 : 0,
+        scriptFailed: scripts.failed ? 1 : 0,
       },
     });
 
@@ -63,10 +106,12 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
   const before = facts(AC_OF[input.asked], signs(input.asked));
   const meets = (actionCode: Uint8Array): boolean => actionCode.some((byte, i) => (byte & before[3 + i]!) !== 0);
   const type =
-    input.asked === CID.aac || meets(decline)
-      ? CID.aac
-      : input.asked === CID.tc && meets(online)
-        ? CID.arqc
-        : input.asked;
+    second !== undefined && !input.blocked
+      ? input.asked // the issuer has judged
+      : input.asked === CID.aac || input.blocked || meets(decline)
+        ? CID.aac
+        : input.asked === CID.tc && meets(online)
+          ? CID.arqc
+          : input.asked;
   return { type, cvr: type === input.asked ? before : facts(AC_OF[type], signs(type)) };
 }

@@ -7,7 +7,7 @@ import {
   type CryptogramVersionName,
 } from "../../../src/emv/cryptogram-versions.js";
 import { arpc1, arpc2 } from "../../../src/emv/cryptogram.js";
-import { encryptCommandData, pinBlock2, visPinBlock } from "../../../src/emv/secure-messaging.js";
+import { encryptCommandData, isPinBlock2, pinBlock2, visPinBlock } from "../../../src/emv/secure-messaging.js";
 import { concat, hex, unhex } from "../../../src/util/bytes.js";
 
 const KEY = unhex("0123456789ABCDEFFEDCBA9876543210");
@@ -115,6 +115,21 @@ describe("PIN blocks and command data", () => {
       expect(() => pinBlock2(pin)).toThrow(expect.objectContaining({ code: "emv/bad-pin" }));
       expect(() => visPinBlock(KEY, "1234", pin)).toThrow(expect.objectContaining({ code: "emv/bad-pin" }));
     }
+  });
+
+  it("tell a PIN block of format 2 from other bytes", () => {
+    // the first two: pyemv tests/test_sm_hsm.py; the others differ in length, format, a digit, the filler
+    for (const block of ["2C999999999999FF", "249999FFFFFFFFFF"]) expect(isPinBlock2(unhex(block))).toBe(true);
+    for (const block of [
+      "23999FFFFFFFFFFF",
+      "2D9999999999999F",
+      "049999FFFFFFFFFF",
+      "24999AFFFFFFFFFF",
+      "249999FFFFFFFF0F",
+      "",
+    ])
+      expect(isPinBlock2(unhex(block))).toBe(false);
+    expect(isPinBlock2(unhex("249999FFFFFFFFFFFF"))).toBe(false);
   });
 
   it("bounds what is enciphered", () => {

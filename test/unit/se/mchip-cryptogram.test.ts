@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import {
   AC_KEY,
@@ -12,41 +12,15 @@ import {
   sendAll,
   UN,
 } from "../../support/emulated-card.js";
+import { bytes, commonKey, retailMac } from "../../support/card-crypto.js";
 
 /*
  * The cryptogram and the signature, worked out with node:crypto and integers of the language, from the descriptions in EMV 4.3 Book 2 Annex A1
  * and chapter 6.6, and of M/Chip's session key.
  */
 
-const bytes = (text: string): Buffer => Buffer.from(text, "hex");
-/** One block under a single DES key, which is a triple one three times the same. */
-const des = (key: Buffer, block: Buffer): Buffer => ecb(Buffer.concat([key, key, key]), block);
-const ecb = (key: Buffer, block: Buffer): Buffer =>
-  createCipheriv("des-ede3-ecb", key, null).setAutoPadding(false).update(block);
-const undes = (key: Buffer, block: Buffer): Buffer =>
-  createDecipheriv("des-ede3-ecb", Buffer.concat([key, key, key]), null)
-    .setAutoPadding(false)
-    .update(block);
-const tripleDes = (key: Buffer, block: Buffer): Buffer => ecb(Buffer.concat([key, key.subarray(0, 8)]), block);
-
-/** MAC algorithm 3 with padding method 2. */
-function retailMac(key: Buffer, message: Buffer): string {
-  const padded = Buffer.concat([message, Buffer.from([0x80]), Buffer.alloc(7 - (message.length % 8))]);
-  let state: Buffer = Buffer.alloc(8);
-  for (let at = 0; at < padded.length; at += 8) {
-    const mixed = Buffer.from(state.map((byte, i) => byte ^ padded[at + i]!));
-    state = des(key.subarray(0, 8), mixed);
-  }
-  return des(key.subarray(0, 8), undes(key.subarray(8), state))
-    .toString("hex")
-    .toUpperCase();
-}
-
 /** From ATC and unpredictable number (M/Chip), or the ATC alone (EMV's common session key). */
-function sessionKey(master: string, atc: string, number: string): Buffer {
-  const half = (marker: string): Buffer => tripleDes(bytes(master), bytes(`${atc}${marker}00${number}`));
-  return Buffer.concat([half("F0"), half("0F")]);
-}
+const sessionKey = (master: string, atc: string, number: string): Buffer => commonKey(master, `${atc}0000${number}`);
 
 const PARTS = /9F2701(..)9F3602(....)9F2608(.{16})9F1012(.{36})9000$/;
 
