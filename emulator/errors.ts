@@ -24,5 +24,4 @@ export const emulatorError = errorTable("emulator", [
   "log-full",
   "too-many-ports",
   "flash-failed",
-  "bad-manifest",
 ]);
