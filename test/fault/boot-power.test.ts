@@ -153,6 +153,17 @@ describe.each(["move", "scratch", "offset"] as const)("by %s", (mode) => {
   });
 });
 
+// 4 as on the reference band; above 8 every field of the trailer takes a unit of its own.
+describe.each([1, 4, 16, 32])("flash that programs %i bytes at once", (align) => {
+  test.each(MODES)("by %s: there, back, and one cut before each operation", (mode) => {
+    const bench = new BootBench({ mode, align, rules: { maxSectors: 16 } });
+    const start = bench.asked(false);
+    const { operations, after } = bench.boot(start);
+    expect(bench.boot(after).runs).toBe(mode === "overwrite" ? "next" : "old");
+    for (let n = 1; n <= operations; n++) expect(bench.boot(bench.cut(start, { before: n })!).runs).toBe("next");
+  });
+});
+
 describe("direct XIP with a way back", () => {
   test("one cut while an image is tried, and while it is taken back", () => {
     const bench = new BootBench({ mode: "direct-xip-revert" });
