@@ -51,7 +51,7 @@ export async function showManagement(
 ): Promise<ShownManagement> {
   const mcu = device.management;
   if (!mcu) throw notManaged(device.profile.name);
-  const time = new RealTime(sim, { paced: serial?.baud !== undefined });
+  const time = new RealTime(sim, { paced: serial?.uart?.baud !== undefined });
   const closings: (() => Promise<void> | void)[] = [() => time.stop()];
   const close = async (): Promise<void> => {
     for (const each of closings.splice(0).toReversed()) await each();
