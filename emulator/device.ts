@@ -1,10 +1,12 @@
 import { typeAListener, type TypeAState } from "../src/protocols/iso14443/listener.js";
-import type { CardManagement, DeviceProfile, FactoryDomain } from "../src/profiles/types.js";
+import type { CardManagement, DeviceProfile, FactoryDomain, ManagementProfile } from "../src/profiles/types.js";
 import { Cplc } from "../src/protocols/gp/messages.js";
+import { contactlessAtr } from "../src/protocols/pcsc/messages.js";
 import { concat, u16be } from "../src/util/bytes.js";
 import { resumeRandom, type Random, type RandomPosition } from "../src/util/random.js";
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
+import { Mcu, type McuSnapshot } from "./mcu/mcu.js";
 import { TypeAPicc } from "./rf/picc.js";
 import type { AnyApplet } from "./se/applet.js";
 import { SecureElement, type ElementSnapshot } from "./se/element.js";
@@ -38,6 +40,8 @@ export interface DeviceSnapshot {
   readonly radio: TypeAState;
   /** Where its random identifiers come from. */
   readonly uids: RandomPosition;
+  /** Of a device that is managed. */
+  readonly management?: McuSnapshot | undefined;
 }
 
 /** Longest command APDU the element takes: extended, all of it. */
@@ -52,6 +56,8 @@ export class EmulatedDevice {
   readonly element: SecureElement;
   /** Its card side: place it in a field. */
   readonly picc: TypeAPicc;
+  /** Its microcontroller, where the profile has one. */
+  readonly management: Mcu | undefined;
   readonly #sim: Sim;
   #uids: Random;
   /** What the element spent on the last command over the air. */
@@ -94,15 +100,37 @@ export class EmulatedDevice {
     const newUid =
       uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => concat(RANDOM_UID, this.#uids.bytes(3));
     this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
+    this.management = profile.management && this.#mcu(profile.management);
+  }
+
+  #mcu(management: ManagementProfile): Mcu {
+    const { name, title, firmware, verification, nfc } = this.profile;
+    const reset = (): void => this.element.powerOff("wired");
+    return new Mcu(this.#sim, {
+      identity: { model: name, title, firmware, verification },
+      profile: management,
+      element: {
+        transmit: (apdu) => this.#process(apdu),
+        reset,
+        // T=0 and T=1 offered, no interface bytes: the profile knows no ATR of the wired interface.
+        atr: contactlessAtr(nfc.historicalBytes),
+      },
+      nfc: {
+        field: () => this.picc.powered,
+        listen: (on) => {
+          this.picc.listening = on;
+        },
+      },
+      holderVerified: () => this.element.holderVerified,
+      onReset: reset,
+    });
   }
 
   /** One APDU over the element's wired interface, from the device's own controller. Virtual time passes. @throws `emulator/power-lost` */
   wired(apdu: Uint8Array): { response: Uint8Array; took: Nanos } {
-    const answer = this.element.process(apdu, "wired");
-    if (!answer) {
-      this.element.powerOff("wired");
+    const answer = this.#process(apdu);
+    if (!answer)
       throw emulatorError("power-lost", "the element lost its power during a command on the wired interface", {});
-    }
     this.#sim.runUntil(this.#sim.now + answer.took);
     return answer;
   }
@@ -111,6 +139,13 @@ export class EmulatedDevice {
   powerOff(): void {
     this.element.powerOff("contactless");
     this.element.powerOff("wired");
+  }
+
+  /** No time passes; undefined: the power was cut in it, and is back. */
+  #process(apdu: Uint8Array): { response: Uint8Array; took: Nanos } | undefined {
+    const answer = this.element.process(apdu, "wired");
+    if (!answer) this.element.powerOff("wired");
+    return answer;
   }
 
   /** @throws `emulator/busy` while something is still going on */
@@ -123,6 +158,7 @@ export class EmulatedDevice {
       element: this.element.snapshot(),
       radio: this.picc.state,
       uids: this.#uids.position(),
+      ...(this.management && { management: this.management.snapshot() }),
     };
   }
 
@@ -137,6 +173,7 @@ export class EmulatedDevice {
     this.element.restore(snapshot.element);
     this.picc.state = snapshot.radio;
     this.#uids = resumeRandom(snapshot.uids);
+    if (snapshot.management) this.management?.restore(snapshot.management);
   }
 }
 

@@ -12,4 +12,9 @@ export const emulatorError = errorTable("emulator", [
   "snapshot-mismatch",
   "no-reader-driver",
   "slot-taken",
+  "flash-range",
+  "flash-alignment",
+  "flash-not-erased",
+  "log-full",
+  "too-many-ports",
 ]);

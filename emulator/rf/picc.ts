@@ -11,6 +11,8 @@ export class TypeAPicc implements Picc {
   readonly #actor: Actor<TypeAState, Frame, Frame>;
   readonly #uid: () => Uint8Array;
   readonly #onPowerOff: () => void;
+  /** Whether it answers at all: the device's controller can switch that off. */
+  listening = true;
   #transmit: ((frame: Frame, after: Nanos) => void) | undefined;
 
   /** `uid` is asked for at each power-up: some devices change it. */
@@ -25,6 +27,11 @@ export class TypeAPicc implements Picc {
     this.#actor = new Actor(sim, listener, poweredUp(Uint8Array.of(8, 0, 0, 0)), (send) => {
       for (const { out, after } of send) this.#transmit?.(out, after);
     });
+  }
+
+  /** It is in a field. */
+  get powered(): boolean {
+    return this.#transmit !== undefined;
   }
 
   get state(): TypeAState {
@@ -47,6 +54,6 @@ export class TypeAPicc implements Picc {
   }
 
   receive(frame: Frame): void {
-    this.#actor.receive(frame);
+    if (this.listening) this.#actor.receive(frame);
   }
 }

@@ -10,4 +10,6 @@ export const codecError = errorTable("codec", [
   "bad-length",
   "bad-value",
   "bad-digit",
+  "duplicate-key",
+  "bad-text",
 ]);

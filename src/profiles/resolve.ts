@@ -3,7 +3,14 @@ import { hex } from "../util/bytes.js";
 import { checkFile } from "./check.js";
 import { parseAmount } from "./currencies.js";
 import { cardSchema, deviceSchema, readerSchema, terminalSchema } from "./schema.js";
-import type { CardProfile, DeviceProfile, ProfileHead, ReaderProfile, TerminalProfile } from "./types.js";
+import type {
+  CardProfile,
+  DeviceProfile,
+  ManagementProfile,
+  ProfileHead,
+  ReaderProfile,
+  TerminalProfile,
+} from "./types.js";
 import { faultAt, type YamlFile } from "./yaml.js";
 
 type Fail = (path: readonly PropertyKey[], says: string, cause?: unknown) => Error;
@@ -56,6 +63,7 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
   const { card, ...element } = file.element;
   if (element.nvmBytes % element.pageBytes !== 0)
     throw fail(["element", "nvmBytes"], `it should be a multiple of the page, ${element.pageBytes} bytes`);
+  if (file.management) checkFlash(file.management.flash, fail);
   const { historical: historicalBytes, sameRates, ...activation } = ats;
   return {
     ...head(file, name, fail),
@@ -72,8 +80,27 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
     compute: file.compute,
     verification: file.verification,
     firmware: file.firmware,
+    ...(file.management && { management: file.management }),
   };
 };
+
+/** Whole sectors, inside the flash, at least two a partition, and none on top of another. */
+function checkFlash({ bytes, sectorBytes, writeBytes, partitions }: ManagementProfile["flash"], fail: Fail): void {
+  const path = ["management", "flash"];
+  if (bytes % sectorBytes !== 0) throw fail([...path, "bytes"], `it should be whole sectors of ${sectorBytes} bytes`);
+  if (sectorBytes % writeBytes !== 0)
+    throw fail([...path, "sectorBytes"], `it should be a multiple of writeBytes, ${writeBytes}`);
+  let end = 0;
+  const inOrder = Object.entries(partitions).toSorted(([, a], [, b]) => a.offset - b.offset);
+  for (const [name, partition] of inOrder) {
+    const at = [...path, "partitions", name];
+    if (partition.offset % sectorBytes !== 0 || partition.bytes % (2 * sectorBytes) !== 0)
+      throw fail(at, `it should start at a sector and have an even number of sectors of ${sectorBytes} bytes`);
+    if (partition.offset < end) throw fail(at, "it lies on top of another partition");
+    end = partition.offset + partition.bytes;
+    if (end > bytes) throw fail(at, `it ends at ${end}, and the flash has ${bytes} bytes`);
+  }
+}
 
 /** Lists that a card hands out must hold together before a terminal sees them. */
 function checkDol(bytes: Uint8Array, path: string, needed: readonly number[], fail: Fail): void {

@@ -52,6 +52,12 @@ const domain = (description: string) =>
     keys: label("key set in keys/domains.yaml"),
   }).meta({ description });
 
+const partition = (description: string) =>
+  map({
+    offset: integer(0, 67_108_864, "first byte"),
+    bytes: integer(512, 67_108_864, "size"),
+  }).meta({ description });
+
 /** A device: radio, secure element, how fast it computes, how it verifies its holder. */
 export const deviceSchema = map({
   ...head,
@@ -107,6 +113,24 @@ export const deviceSchema = map({
     rsa1024: duration("for an RSA private operation of 1024 bits with CRT; others scale with the cube of their length"),
     nvmWrite: duration("for each write to non-volatile memory"),
   }),
+  management: map({
+    bufferBytes: integer(96, 16_384, "bytes of one MCUmgr buffer, header included"),
+    bufferCount: integer(1, 64, "how many of them: requests that it takes at once"),
+    bootTime: duration("from a reset until it answers again"),
+    batteryHours: integer(1, 100_000, "hours from full to empty"),
+    legacyRc: flag("rc: 0 with every success, for old clients").default(false),
+    flash: map({
+      bytes: integer(8192, 67_108_864, "size of the flash"),
+      sectorBytes: integer(256, 131_072, "what one erase takes"),
+      writeBytes: integer(1, 256, "least that is programmed at once"),
+      partitions: map({
+        settings: partition("settings: a log in two halves"),
+        files: partition("files: a log in two halves"),
+      }),
+    }),
+  })
+    .optional()
+    .meta({ description: "microcontroller that speaks MCUmgr's SMP; absent: there is none" }),
 });
 
 /** A payment card as its issuer sets it up. */

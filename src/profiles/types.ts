@@ -61,6 +61,33 @@ export interface DeviceProfile extends ProfileHead {
   /** How the device verifies its holder. */
   readonly verification: "none" | "passcode" | "biometric";
   readonly firmware: string;
+  /** A microcontroller that speaks MCUmgr's SMP; absent: there is none. */
+  readonly management?: ManagementProfile | undefined;
+}
+
+/** Where a part of the flash lies, in bytes. */
+export interface FlashPartition {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The microcontroller that manages the device. */
+export interface ManagementProfile {
+  /** MCUmgr's buffers: bytes of one, header included, and how many. */
+  readonly bufferBytes: number;
+  readonly bufferCount: number;
+  /** From a reset until it answers again. */
+  readonly bootTime: Nanos;
+  /** From full to empty. */
+  readonly batteryHours: number;
+  /** `rc: 0` with every success, for old clients. */
+  readonly legacyRc: boolean;
+  readonly flash: {
+    readonly bytes: number;
+    readonly sectorBytes: number;
+    readonly writeBytes: number;
+    readonly partitions: { readonly settings: FlashPartition; readonly files: FlashPartition };
+  };
 }
 
 /** A security domain that is there when the device leaves the factory. Its keys are named, not held. */

@@ -1,0 +1,247 @@
+import { smpDispatcher, type Dispatcher } from "../../src/protocols/smp/listener.js";
+import type { ManagementProfile } from "../../src/profiles/types.js";
+import type { Step } from "../../src/util/dialogue.js";
+import { isTapbenchError } from "../../src/util/errors.js";
+import { US, type Nanos } from "../../src/util/time.js";
+import { Flash, flashArea, type FlashSnapshot } from "../boot/flash.js";
+import { emulatorError } from "../errors.js";
+import { Actor } from "../sim/actor.js";
+import type { Sim } from "../sim/sim.js";
+import { battery } from "./battery.js";
+import { elementCommands, nfcCommands, walletCommands } from "./device-commands.js";
+import { FileSystem } from "./file-system.js";
+import { enumerationCommands, osCommands } from "./os-commands.js";
+import type { ElementPort, Identity, McuParts, NfcPort } from "./parts.js";
+import { SettingsStore } from "./settings-store.js";
+import { runLine, shellCommands } from "./shell-commands.js";
+import { booted, counted, logged, type McuState } from "./state.js";
+import { fileCommands, settingsCommands } from "./storage-commands.js";
+
+/** What any request costs, and each operation on flash: a model of a microcontroller of 64 MHz. */
+const REQUEST: Nanos = 200 * US;
+const FLASH_OPERATION: Nanos = 100 * US;
+const MAX_PORTS = 16;
+
+/** A wire's end in the device. Messages arrive whole. */
+export interface ManagementPort {
+  /** A whole SMP message has arrived. */
+  readonly receive: (message: Uint8Array) => void;
+  /** A line that was typed at the console; what it prints comes back with `log`. */
+  readonly type: (line: string) => void;
+  readonly detach: () => void;
+}
+
+/** What a wire does with what the device says. */
+export interface PortEvents {
+  /** Tells one wire from another: transfers belong to one. */
+  readonly name: string;
+  /** A whole SMP message, at the time at which its first byte may leave. */
+  readonly send: (message: Uint8Array) => void;
+  /** A line of text for the console, without its end. */
+  readonly log?: (line: string) => void;
+}
+
+export interface McuOptions {
+  readonly identity: Identity;
+  readonly profile: ManagementProfile;
+  readonly element: ElementPort;
+  readonly nfc: NfcPort;
+  readonly holderVerified: () => boolean;
+  /** The microcontroller restarts: whatever hangs on it does, too. */
+  readonly onReset: () => void;
+}
+
+/** At rest. */
+export interface McuSnapshot {
+  readonly state: McuState;
+  readonly flash: FlashSnapshot;
+}
+
+interface Incoming {
+  readonly from: string;
+  readonly message?: Uint8Array;
+  readonly line?: string;
+}
+interface Outgoing {
+  readonly to: string;
+  readonly message: Uint8Array;
+}
+
+/** The emulated microcontroller: answers SMP on any number of wires, keeps settings and files in its flash, and restarts. */
+export class Mcu {
+  readonly flash: Flash;
+  readonly #sim: Sim;
+  readonly #options: McuOptions;
+  readonly #ports = new Map<string, PortEvents>();
+  readonly #actor: Actor<McuState, Incoming, Outgoing>;
+  #parts!: McuParts;
+  #dispatch!: Dispatcher<McuState>;
+  /** Answers of before a restart never leave. */
+  #life = 0;
+  #told = 0;
+
+  constructor(sim: Sim, options: McuOptions) {
+    const { bytes, sectorBytes, writeBytes } = options.profile.flash;
+    this.#sim = sim;
+    this.#options = options;
+    this.flash = new Flash({ size: bytes, sectorBytes, writeBytes });
+    this.#mount();
+    // Out of the box it has been running for as long as anybody asks: the first boot takes no time.
+    const initial = booted(undefined, {}, sim.now, 0);
+    this.#actor = new Actor(
+      sim,
+      (state, input, now) => this.#step(state, input, now),
+      initial,
+      (send) => {
+        const life = this.#life;
+        for (const { out, after } of send)
+          sim.at(sim.now + after, () => {
+            if (life === this.#life) this.#ports.get(out.to)?.send(out.message);
+          });
+      },
+    );
+    this.#told = initial.lines;
+  }
+
+  get state(): McuState {
+    return this.#actor.state;
+  }
+
+  /** Connects a wire. @throws `emulator/too-many-ports`, also for a name that is taken */
+  attach(events: PortEvents): ManagementPort {
+    const { name } = events;
+    if (this.#ports.has(name) || this.#ports.size === MAX_PORTS)
+      throw emulatorError(
+        "too-many-ports",
+        `the device has ${this.#ports.size} wires, and ${name} cannot be one more`,
+        {
+          name,
+          ports: this.#ports.size,
+        },
+      );
+    this.#ports.set(name, events);
+    return {
+      receive: (message) => this.#receive({ from: name, message }),
+      type: (line) => this.#receive({ from: name, line }),
+      detach: () => void this.#ports.delete(name),
+    };
+  }
+
+  /** Power is back after a cut of the flash's: it boots. */
+  powerUp(): void {
+    this.flash.powerUp();
+    this.#actor.stop();
+    this.#actor.state = this.#boot(this.#actor.state, this.#sim.now);
+  }
+
+  snapshot(): McuSnapshot {
+    return { state: this.#actor.state, flash: this.flash.snapshot() };
+  }
+
+  /** @throws `emulator/snapshot-mismatch` */
+  restore(snapshot: McuSnapshot): void {
+    this.flash.restore(snapshot.flash);
+    this.#life++;
+    this.#mount();
+    this.#actor.stop();
+    this.#actor.state = snapshot.state;
+    this.#told = snapshot.state.lines;
+    this.#options.nfc.listen(snapshot.state.listening && snapshot.state.routing === "element");
+  }
+
+  #mount(): void {
+    const { profile, identity, element, nfc, holderVerified } = this.#options;
+    const { settings, files } = profile.flash.partitions;
+    this.#parts = {
+      identity,
+      profile,
+      element,
+      nfc,
+      holderVerified,
+      settings: new SettingsStore(flashArea(this.flash, settings.offset, settings.bytes)),
+      files: new FileSystem(flashArea(this.flash, files.offset, files.bytes)),
+      flashOperations: () => this.flash.operations,
+      battery: battery(profile.batteryHours),
+    };
+    const rows = [
+      osCommands(this.#parts),
+      enumerationCommands(),
+      settingsCommands(this.#parts),
+      fileCommands(this.#parts),
+      shellCommands(this.#parts),
+      elementCommands(this.#parts),
+      walletCommands(this.#parts),
+      nfcCommands(this.#parts),
+    ].flat();
+    this.#dispatch = smpDispatcher(rows, profile);
+  }
+
+  #boot(before: McuState, now: Nanos): McuState {
+    this.#life++;
+    this.#mount();
+    this.#options.onReset();
+    this.#options.nfc.listen(true);
+    return booted(before, this.#parts.settings.all(), now, this.#options.profile.bootTime);
+  }
+
+  #receive(incoming: Incoming): void {
+    this.#actor.receive(incoming);
+    this.#tell();
+  }
+
+  /** New lines of the log go to every console. */
+  #tell(): void {
+    const { log, lines } = this.#actor.state;
+    if (lines === this.#told) return;
+    const fresh = log.filter(({ number }) => number > this.#told);
+    this.#told = lines;
+    for (const port of this.#ports.values()) for (const { text } of fresh) port.log?.(text);
+  }
+
+  #step(state: McuState, input: Incoming | undefined, now: Nanos): Step<McuState, Outgoing> {
+    if (this.flash.dead) return { state: { ...state, resetAt: undefined }, send: [] };
+    if (!input) {
+      if (state.resetAt === undefined || state.resetAt > now) return { state, send: [] };
+      const next = this.#boot(state, now);
+      this.#sim.at(now, () => this.#tell());
+      return { state: next, send: [] };
+    }
+    if (now < state.readyAt) return this.#wait(state, [], now);
+    const busy = state.busy.filter((end) => end > now);
+    if (busy.length >= this.#options.profile.bufferCount)
+      return this.#wait(counted({ ...state, busy }, "smp", "dropped"), [], now);
+    const operations = this.flash.operations;
+    try {
+      return this.#serve({ ...state, busy }, input, now, operations);
+    } catch (error) {
+      if (!isTapbenchError(error, "emulator/power-lost")) throw error;
+      this.#life++; // dark until somebody gives it power again
+      return { state, send: [] };
+    }
+  }
+
+  #serve(state: McuState, input: Incoming, now: Nanos, operations: number): Step<McuState, Outgoing> {
+    const { from, message, line } = input;
+    if (!message) {
+      const { state: next, out } = runLine([line ?? ""], { state, now, parts: this.#parts });
+      for (const each of out.split("\n")) this.#ports.get(from)?.log?.(each);
+      return this.#wait(next, [], now);
+    }
+    const { state: next, answer, took, result } = this.#dispatch(state, message, { now, from });
+    let counting = counted(next, "smp", result === "noise" ? "noise" : "requests");
+    if (result !== "noise") counting = counted(counting, "smp", result);
+    counting = counted(counting, "smp", "bytes_in", message.length);
+    if (result === "noise" && message.length > 0)
+      counting = logged(counting, now, "wrn", "smp", `${message.length} bytes that are no request, on ${from}`);
+    if (!answer) return this.#wait(counting, [], now);
+    const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
+    const end = Math.max(now, state.busy.at(-1) ?? now) + work;
+    const after = counted({ ...counting, busy: [...state.busy, end] }, "smp", "bytes_out", answer.length);
+    return this.#wait(after, [{ out: { to: from, message: answer }, after: end - now }], now);
+  }
+
+  /** With the timer for a reset that was asked for, which any input takes back. */
+  #wait(state: McuState, send: Step<McuState, Outgoing>["send"], now: Nanos): Step<McuState, Outgoing> {
+    return { state, send, ...(state.resetAt !== undefined && { wakeIn: Math.max(0, state.resetAt - now) }) };
+  }
+}

@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { checkCbor } from "../../../src/codec/cbor-check.js";
+import { decodeCbor, encodeCbor, type CborValue } from "../../../src/codec/cbor.js";
+import { decodeAnswer } from "../../../src/protocols/smp/answer.js";
+import { commandOf, GROUPS } from "../../../src/protocols/smp/groups.js";
+import { decodeSmp, encodeSmp, OP } from "../../../src/protocols/smp/header.js";
+import { hex, unhex } from "../../../src/util/bytes.js";
+import { seededRandom, type Random } from "../../../src/util/random.js";
+import { SECOND } from "../../../src/util/time.js";
+import { managed } from "../../support/managed-device.js";
+import { mutated, onlyOurErrors } from "../mutate.js";
+
+/** In CI together some 10^5 messages; longer runs are a number away. */
+const CASES = 100_000;
+
+const all = GROUPS.flatMap(({ commands }) => commands);
+const frame = (random: Random, name = random.below(all.length)): Uint8Array => {
+  const command = all[name]!;
+  const data = command.request.encode(command.request.sample(random));
+  const [version, sequence] = [1 + random.below(2), random.below(256)];
+  return encodeSmp({ op: OP[command.op], version, group: command.group, sequence, command: command.id, data });
+};
+
+/** What lengths and counts turn on, in CBOR and in the header. */
+const BOMBS = [
+  "9F".repeat(200),
+  "81".repeat(200),
+  "BF6161".repeat(60),
+  "A1616100".repeat(40),
+  "BBFFFFFFFFFFFFFFFF",
+  "5BFFFFFFFFFFFFFFFF",
+  "7AFFFFFFFF",
+  "A2616400616400",
+  "A1640000000000",
+  `B818${"61610000".repeat(24)}`,
+  "C249010000000000000000",
+  "A1616460".repeat(9),
+].map(unhex);
+
+function change(random: Random, message: Uint8Array): Uint8Array {
+  const out = message.slice();
+  switch (random.below(7)) {
+    case 0: // some bits
+      for (let i = 0; i <= random.below(4); i++) out[random.below(out.length)]! ^= 1 << random.below(8);
+      return out;
+    case 1: // cut
+      return out.subarray(0, random.below(out.length + 1));
+    case 2: // another command, group or operation with these data
+      out[[0, 4, 5, 7][random.below(4)]!] = random.below(256);
+      return out;
+    case 3: {
+      // a bomb for data, with a length that fits
+      const bomb = BOMBS[random.below(BOMBS.length)]!;
+      return encodeSmp({ ...decodeSmp(message), data: bomb });
+    }
+    case 4: {
+      // bytes put in, with a length that fits
+      const at = 8 + random.below(out.length - 7);
+      const data = Uint8Array.of(...out.subarray(8, at), ...random.bytes(random.below(9)), ...out.subarray(at));
+      return encodeSmp({ ...decodeSmp(message), data });
+    }
+    case 5: // anything
+      return random.bytes(random.below(80));
+    default:
+      return out;
+  }
+}
+
+/** Bytes that a value holds, to see that it does not grow. */
+function weight(value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 8;
+  return Object.entries(value).reduce((sum, [key, each]) => sum + key.length + weight(each), 0);
+}
+
+describe("the device", () => {
+  test(`${CASES} messages, whole and broken: each is answered as a request or left alone, and nothing grows`, () => {
+    const { sim, mcu, host } = managed();
+    const answers: Uint8Array[] = [];
+    let last: Uint8Array | undefined;
+    const port = mcu.attach({
+      name: "fuzz",
+      send: (message) => {
+        last = message;
+        if (answers.length < 2000) answers.push(message);
+      },
+    });
+    const random = seededRandom("fuzz/listener");
+    let answered = 0;
+    let heaviest = 0;
+    for (let i = 0; i < CASES; i++) {
+      const message = change(random, frame(random));
+      last = undefined;
+      port.receive(message);
+      if (i % 16 === 15) sim.runUntil(sim.now + 2 * SECOND);
+      else sim.runUntil(sim.now + SECOND / 4);
+      if (last) {
+        answered++;
+        expect((last as Uint8Array).length).toBeLessThanOrEqual(512);
+        // The same sequence, group and command; a response's operation.
+        expect((last as Uint8Array)[0]! & 1).toBe(1);
+        expect(hex((last as Uint8Array).subarray(4, 8))).toBe(hex(message.subarray(4, 8)));
+      }
+      if (i % 1000 === 0) heaviest = Math.max(heaviest, weight(mcu.state));
+    }
+    expect(answered).toBeGreaterThan(CASES / 4);
+    // 64 settings of 288 bytes, 64 lines of 200, one long command, counters.
+    expect(heaviest).toBeLessThan(64 * 300 + 64 * 240 + 70_000 + 8000);
+    expect(mcu.state.log.length).toBeLessThanOrEqual(64);
+    expect(mcu.state.busy.length).toBeLessThanOrEqual(4);
+    expect(sim.idle).toBe(true);
+    // Every answer is well-formed, and its command's declaration or an error.
+    for (const answer of answers) {
+      const message = decodeSmp(answer);
+      const command = commandOf(message);
+      checkCbor(message.data);
+      if (command) decodeAnswer(command, message.data);
+    }
+    sim.runUntil(sim.now + 2 * SECOND);
+    expect(host("after").raw("0A00000600000100A16164626869")).toBe("0B00000600000100A16172626869");
+  }, 120_000);
+});
+
+describe("decoders", () => {
+  const random = seededRandom("fuzz/decoders");
+  const frames = Array.from({ length: 60 }, (_, i) => frame(random, i % all.length));
+  const codes =
+    /^codec\/(truncated|trailing|too-long|too-deep|too-many|bad-tag|bad-length|bad-value|bad-text|duplicate-key)$/;
+
+  test("what the check lets through is decoded, the same as written again", () => {
+    fc.assert(
+      fc.property(mutated([...frames.map((bytes) => bytes.subarray(8)), ...BOMBS]), (bytes) => {
+        const value = onlyOurErrors(() => decodeCbor(bytes), codes);
+        if (value !== undefined) expect(decodeCbor(encodeCbor(value))).toEqual(value);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("any value that is written is read", () => {
+    const leaf = fc.oneof(
+      fc.integer(),
+      fc.string(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.uint8Array({ maxLength: 40 }),
+    ) as fc.Arbitrary<CborValue>;
+    const { value } = fc.letrec<{ value: CborValue }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small", withCrossShrink: true, maxDepth: 4 },
+        leaf,
+        fc.array(tie("value"), { maxLength: 5 }),
+        fc.dictionary(
+          fc.string().filter((key) => key !== "__proto__"),
+          tie("value"),
+          { maxKeys: 20, noNullPrototype: true },
+        ),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (written) => {
+        expect(decodeCbor(encodeCbor(written))).toEqual(written);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("messages", () => {
+    fc.assert(
+      fc.property(mutated(frames), (bytes) => {
+        const message = onlyOurErrors(() => decodeSmp(bytes), /^(codec\/truncated|smp\/bad-length)$/);
+        if (!message) return;
+        const command = commandOf(message);
+        if (command) onlyOurErrors(() => command.request.decode(message.data), codes);
+        if (command) onlyOurErrors(() => decodeAnswer(command, message.data), codes);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
