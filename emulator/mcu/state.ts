@@ -1,4 +1,5 @@
 import type { Nanos } from "../../src/util/time.js";
+import type { ImageSession } from "./image-upload.js";
 
 export interface LogLine {
   /** Counts lines since the device was made. */
@@ -32,6 +33,7 @@ export interface McuState {
   readonly upload?:
     | { readonly from: string; readonly path: string; readonly length?: number | undefined; readonly at: Nanos }
     | undefined;
+  readonly image?: ImageSession | undefined;
   readonly apdu?: LongApdu | undefined;
   readonly listening: boolean;
   readonly routing: "element" | "none";
