@@ -1,7 +1,10 @@
 import { sha256 } from "../../crypto/hash.js";
+import { equalBytes } from "../../util/bytes.js";
 import type { Dialogue } from "../../util/dialogue.js";
+import { attempt } from "../../util/errors.js";
 import { MS, SECOND, type Nanos } from "../../util/time.js";
-import { HEADER_BYTES as IMAGE_HEADER } from "../mcuboot/image.js";
+import { HEADER_BYTES as IMAGE_HEADER, parseImage } from "../mcuboot/image.js";
+import { HASHES } from "../mcuboot/verify.js";
 import { valueOf, type Failure, type Outcome } from "./answer.js";
 import { LONG_BYTES } from "./command.js";
 import { smpError } from "./errors.js";
@@ -33,7 +36,7 @@ export interface ImageUploadReport {
   readonly resumedAt: number;
   /** Times that the device had lost what it had, and it was sent again from the beginning. */
   readonly restarts: number;
-  /** The device says that the slot has the upload's SHA-256; undefined: it does not check. */
+  /** The device says that the slot has the upload's SHA-256; undefined: it does not check, and lists the image. */
   readonly match: boolean | undefined;
 }
 
@@ -94,6 +97,10 @@ class ImageUpload implements Work {
   #bytesSent = 0;
   #resumedAt = 0;
   #restarts = 0;
+  /** Times that it asked anew what the device has. */
+  #asked = 0;
+  /** What the device had when it lost its place. */
+  #lost = 0;
 
   constructor(data: Uint8Array, options: ImageUploadOptions) {
     const { bufferBytes, image: number = 0, upgrade, align = 4, progress } = options;
@@ -196,6 +203,7 @@ class ImageUpload implements Work {
     if (piece.run !== this.#run) return;
     if (off === 0) return this.#again(piece, "takes nothing");
     if (!this.#told && off !== piece.end) this.#resumedAt = off;
+    if (off < this.#lost) this.#restarts++;
     this.#told = true;
     this.#open = true;
     this.#there = this.#next = off;
@@ -252,13 +260,14 @@ class ImageUpload implements Work {
   }
 
   #restart(why: string): void {
-    if (++this.#restarts > RESTARTS)
-      throw smpError("wrong-transfer", `the device ${why} ${this.#restarts} times; is its flash whole?`, {
-        restarts: this.#restarts,
+    if (++this.#asked > RESTARTS)
+      throw smpError("wrong-transfer", `the device ${why} ${this.#asked} times; is its flash whole?`, {
+        restarts: this.#asked,
         off: this.#there,
       });
     this.#open = false;
     this.#told = true;
+    this.#lost = this.#there;
     this.#there = 0;
     this.#failures = 0;
     this.#back();
@@ -284,5 +293,19 @@ export function* uploadImage(
 ): Dialogue<Uint8Array, Uint8Array, ImageUploadReport> {
   const work = new ImageUpload(data, options);
   yield* poller.run(work);
-  return work.report;
+  const { report } = work;
+  if (report.match !== true) yield* seeItThere(poller, data);
+  return report;
+}
+
+/** The device did not check what it has, or somebody else's upload reached just as far: then its list of images has to know this one. */
+function* seeItThere(poller: SmpPoller, data: Uint8Array): Dialogue<Uint8Array, Uint8Array, void> {
+  const parsed = attempt(() => parseImage(data));
+  const hash = parsed?.tlvs.find(({ type }) => HASHES.has(type))?.value;
+  const states = yield* poller.outcome(image.state, {});
+  if (!hash || states.failure) return;
+  if (!states.value.images.some((each) => each.hash && equalBytes(each.hash, hash)))
+    throw smpError("wrong-transfer", "the device has not got the image that was sent; upload it again", {
+      there: states.value.images.map(({ slot, version }) => `${slot}: ${version}`),
+    });
 }
