@@ -25,9 +25,14 @@ export function imageOf(
   {
     bytes = 9000,
     begins = NO_BYTES,
-    key = KEY,
+    unsigned = false,
+    key = unsigned ? undefined : KEY,
     ...more
-  }: { readonly bytes?: number; readonly begins?: Uint8Array } & Partial<BuildOptions> = {},
+  }: {
+    readonly bytes?: number;
+    readonly begins?: Uint8Array;
+    readonly unsigned?: boolean;
+  } & Partial<BuildOptions> = {},
 ): Uint8Array {
   const payload = seededRandom(`image/${version}`).bytes(bytes);
   payload.set(begins);

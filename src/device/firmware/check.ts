@@ -86,7 +86,11 @@ export async function checkFirmware(
   const rooms = await roomsOf(device, patience);
   const objections: Objecting[] = [];
   const checked: CheckedImage[] = [];
-  const parsed = images.map(({ data, image: number = 0 }) => ({ data, number, image: parsedOr(data, number, objections) }));
+  const parsed = images.map(({ data, image: number = 0 }) => ({
+    data,
+    number,
+    image: parsedOr(data, number, objections),
+  }));
   const coming = new Map(parsed.flatMap(({ number, image }) => (image ? [[number, image.version] as const] : [])));
   for (const { data, number, image } of parsed) {
     if (!image) continue;
@@ -154,7 +158,13 @@ interface Room {
   readonly bytes: number;
 }
 
-function fitsSlot(end: number, length: number, image: number, rooms: readonly Room[] | undefined, object: Object): void {
+function fitsSlot(
+  end: number,
+  length: number,
+  image: number,
+  rooms: readonly Room[] | undefined,
+  object: Object,
+): void {
   if (!rooms) return;
   const room = rooms.find((each) => each.image === image);
   if (!room) return object("no-slot", `the device has no image ${image}`);
@@ -166,7 +176,10 @@ function isNewer(version: ImageVersion, running: ListedImage | undefined, older:
   const there = running && versionOf(running);
   if (!there || older) return;
   if (compareVersions(version, there) <= 0)
-    object("not-newer", `it is ${formatVersion(version)}, and the device runs ${running.version}; allow a downgrade to go on`);
+    object(
+      "not-newer",
+      `it is ${formatVersion(version)}, and the device runs ${running.version}; allow a downgrade to go on`,
+    );
 }
 
 function hasWhatItNeeds(
@@ -180,7 +193,10 @@ function hasWhatItNeeds(
     const there = coming.get(need.image) ?? (active && versionOf(active));
     if (there && compareVersions(there, need, false) >= 0) continue;
     const has = there ? formatVersion(there) : "none";
-    object("missing-dependency", `it needs image ${need.image} in version ${formatVersion(need)} at least; there is ${has}`);
+    object(
+      "missing-dependency",
+      `it needs image ${need.image} in version ${formatVersion(need)} at least; there is ${has}`,
+    );
   }
 }
 
@@ -189,7 +205,8 @@ function isFree(image: number, listed: readonly ListedImage[], object: Object): 
   const pending = own.find((each) => each.pending);
   if (pending) object("pending", `${pending.version} waits for the next restart; restart the device first`);
   const trial = own.find((each) => each.active && !each.confirmed);
-  if (trial && !pending) object("on-trial", `${trial.version} is on trial; confirm it, or restart the device to take it back`);
+  if (trial && !pending)
+    object("on-trial", `${trial.version} is on trial; confirm it, or restart the device to take it back`);
 }
 
 async function modelOf(device: ManagedDevice, options: RequestOptions): Promise<string | undefined> {

@@ -40,15 +40,18 @@ const listed = ({ images }: States): readonly ListedImage[] =>
   }));
 
 /** Images in the device's slots. @throws `smp/refused`, `smp/no-answer`, `transport/...` */
-export const listImages = async (device: ManagedDevice, options: RequestOptions = {}): Promise<readonly ListedImage[]> =>
-  listed(await readStates(device, options));
+export const listImages = async (
+  device: ManagedDevice,
+  options: RequestOptions = {},
+): Promise<readonly ListedImage[]> => listed(await readStates(device, options));
 
 /** Marks an image for a trial at the next restart, or for good. @throws as `listImages` */
 export const testImage = async (
   device: ManagedDevice,
   hash: Uint8Array,
   { permanent = false, ...options }: RequestOptions & { readonly permanent?: boolean | undefined } = {},
-): Promise<readonly ListedImage[]> => listed(await device.request(image.setState, { hash, confirm: permanent }, options));
+): Promise<readonly ListedImage[]> =>
+  listed(await device.request(image.setState, { hash, confirm: permanent }, options));
 
 /** Keeps what runs; `hash`: which image, where the device has several. @throws as `listImages` */
 export const confirmImage = async (

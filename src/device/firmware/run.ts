@@ -12,7 +12,7 @@ import { firmwareError } from "./errors.js";
 import { confirmImage, testImage, type ListedImage } from "./list.js";
 import type { TransferProgress } from "./rate.js";
 import { restart } from "./restart.js";
-import { inTime, type FirmwareOptions, type FirmwareTarget } from "./target.js";
+import { inTime, steadily, type FirmwareOptions, type FirmwareTarget } from "./target.js";
 import { uploadImage, type UploadReport } from "./upload.js";
 
 /** Where a run is. */
@@ -75,7 +75,9 @@ export function flashRun(
   return inTime(target, options, async (signal) => {
     const { keys, trusted, allowDowngrade, progress } = options;
     progress?.({ step: "check" });
-    const check = await checkFirmware(target.management, images, { keys, trusted, allowDowngrade, signal });
+    const check = await steadily(target, signal, (device) =>
+      checkFirmware(device, images, { keys, trusted, allowDowngrade, signal }),
+    );
     const coming = check.images.filter(({ runsAlready }) => !runsAlready);
     if (check.objections.length > 0) return { outcome: "refused", check };
     if (coming.length === 0) return { outcome: "already-running", check };
@@ -118,12 +120,16 @@ class Run {
     if (!this.#allRun(listed)) return this.#fellBack(listed);
     const stays = this.#allConfirmed(listed);
     if (!stays && healthy && !(await healthy(this.#target.management, this.#signal))) return this.#takeBack();
-    if (stays) return this.#ran("confirmed", listed, `${this.#new} runs and stays`);
+    if (stays) return this.#ran("confirmed", listed, `running for good: ${this.#new}`);
     if (!confirm) {
-      const says = `${this.#new} runs on trial; confirm it, or the next restart brings ${this.#old} back`;
+      const says = `running on trial: ${this.#new}; confirm it, or the next restart brings ${this.#old} back`;
       return this.#ran("on-trial", listed, says);
     }
-    return this.#ran("confirmed", await this.#confirm(), `${this.#new} runs and stays`);
+    return this.#ran("confirmed", await this.#confirm(), `running for good: ${this.#new}`);
+  }
+
+  #steadily<T>(act: (device: ManagedDevice) => Promise<T>): Promise<T> {
+    return steadily(this.#target, this.#signal, act);
   }
 
   async #upload(): Promise<void> {
@@ -143,7 +149,7 @@ class Run {
   async #mark(permanent: boolean): Promise<void> {
     for (const { image, hash } of this.#coming.toReversed()) {
       this.#options.progress?.({ step: "mark", image });
-      await testImage(this.#target.management, hash, { permanent, signal: this.#signal });
+      await this.#steadily((device) => testImage(device, hash, { permanent, signal: this.#signal }));
     }
   }
 
@@ -158,21 +164,21 @@ class Run {
   /** The device runs something else than what was sent. What came in and does not run lies in the other slot; what was not taken is gone. */
   #fellBack(listed: readonly ListedImage[]): FlashResult {
     const lies = this.#coming.every((one) => listed.some((each) => isSame(each, one)));
-    if (lies) return this.#ran("reverted", listed, `${this.#new} did not come up: ${this.#old} runs again`);
-    return this.#ran("rejected", listed, `the boot loader did not take ${this.#new}: ${this.#old} still runs`);
+    if (lies) return this.#ran("reverted", listed, `${this.#new} did not come up; running again: ${this.#old}`);
+    return this.#ran("rejected", listed, `the boot loader did not take ${this.#new}; still running: ${this.#old}`);
   }
 
   /** The next restart ends the trial. */
   async #takeBack(): Promise<FlashResult> {
     const listed = await this.#restart("take-back", (now) => !this.#allRun(now));
-    return this.#ran("reverted", listed, `${this.#new} was not healthy and not confirmed: ${this.#old} runs again`);
+    return this.#ran("reverted", listed, `${this.#new} was not healthy and not confirmed; running again: ${this.#old}`);
   }
 
   async #confirm(): Promise<readonly ListedImage[]> {
     let listed: readonly ListedImage[] = [];
     for (const { image, hash } of this.#coming) {
       this.#options.progress?.({ step: "confirm", image });
-      listed = await confirmImage(this.#target.management, { hash, signal: this.#signal });
+      listed = await this.#steadily((device) => confirmImage(device, { hash, signal: this.#signal }));
     }
     if (!this.#allConfirmed(listed))
       throw firmwareError(

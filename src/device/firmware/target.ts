@@ -44,6 +44,25 @@ export async function inTime<T>(
   }
 }
 
+const TRIES = 5;
+const RECONNECT: Nanos = 30 * SECOND;
+
+/** Does what may be done twice; when the wire breaks, once more over a new one. @throws what `act` throws */
+export async function steadily<T>(
+  target: FirmwareTarget,
+  signal: AbortSignal,
+  act: (device: ManagedDevice) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act(target.management);
+    } catch (error) {
+      if (signal.aborted || !isLost(error) || tries === TRIES) throw error;
+    }
+    await target.reconnect({ within: RECONNECT, signal });
+  }
+}
+
 /** The wire broke, or the device does not answer: it may come back. */
 export const isLost = (error: unknown): boolean =>
   isTapbenchError(error) && (error.code.startsWith("transport/") || error.code === "smp/no-answer");
