@@ -13,13 +13,14 @@ import { SecureElement, type ElementSnapshot } from "./se/element.js";
 import type { CardAtStart } from "./se/gp/card.js";
 import { securityDomain } from "./se/gp/domain.js";
 import type { StoredKeys } from "./se/gp/keys.js";
+import { crs } from "./se/gp/crs.js";
 import { PACKAGES } from "./se/gp/packages.js";
 import { mchip } from "./se/mchip/applet.js";
 import { ppse } from "./se/ppse.js";
 import type { Sim } from "./sim/sim.js";
 
 /** Applets that a profile may name, and the security domain that manages them. */
-export const MODULES = [ppse, mchip, securityDomain] as const;
+export const MODULES = [ppse, mchip, securityDomain, crs] as const;
 
 /** A card's own keys, worked out for it by those who own its domains. */
 export interface DomainKeysFor {
@@ -74,6 +75,7 @@ export class EmulatedDevice {
       compute,
       modules,
       random: random.fork("element"),
+      now: () => sim.now,
       card: element.card && keysFor && cardAtStart(element.card, keysFor, random.fork("card")),
     });
     this.element.holderVerified = profile.verification !== "none";
@@ -99,7 +101,13 @@ export class EmulatedDevice {
     const uid = nfc.uid;
     const newUid =
       uid.kind === "fixed" ? (): Uint8Array => uid.bytes : (): Uint8Array => concat(RANDOM_UID, this.#uids.bytes(3));
-    this.picc = new TypeAPicc(sim, typeAListener(card, app), newUid, () => this.element.powerOff("contactless"));
+    this.picc = new TypeAPicc(
+      sim,
+      typeAListener(card, app),
+      newUid,
+      () => this.element.powerOff("contactless"),
+      () => this.element.contactlessOn,
+    );
     this.management = profile.management && this.#mcu(profile.management);
   }
 

@@ -8,7 +8,8 @@ import type { ImageSlots, UpdatableImage } from "./image-slots.js";
 import { ERASE_SECTOR, imageFailure, isFree, uploadImage, worked } from "./image-upload.js";
 import { logged, type McuState } from "./state.js";
 
-const HASH = 32;
+/** SHA-256, SHA-384, SHA-512. */
+const HASHES: readonly number[] = [32, 48, 64];
 
 /** Group 1, as Zephyr serves it with CONFIG_MCUMGR_GRP_IMG_ALLOW_CONFIRM_NON_ACTIVE_IMAGE_ANY and image checks. */
 export function imageCommands(slots: ImageSlots): readonly HandlerRow<McuState>[] {
@@ -107,7 +108,7 @@ function choose(
   if (images.length === 0) return failed(rc("not supported")) as Extract<Outcome<never>, { failure: object }>;
   if (!hash || hash.length === 0)
     return confirm ? { image: images[0]!, index: 0, slot: images[0]!.active } : refusal("invalid hash");
-  if (hash.length !== HASH) return refusal("invalid hash");
+  if (!HASHES.includes(hash.length)) return refusal("invalid hash");
   for (const [index, image] of images.entries())
     for (const slot of [0, 1] as const) {
       const found = image.slots[slot].found();

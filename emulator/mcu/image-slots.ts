@@ -51,8 +51,10 @@ export interface ImageSlots {
 export interface BootReport {
   /** What it took besides the usual. */
   readonly took: Nanos;
-  /** What runs now does not answer; a watchdog resets it after that time. Absent: it runs. */
-  readonly hangs?: Nanos | undefined;
+  /** False: nothing was started, or nothing that answers. */
+  readonly runs: boolean;
+  /** What does not answer is reset after that time; absent: it stays as it is. */
+  readonly watchdog?: Nanos | undefined;
 }
 
 /** The boot loader as the microcontroller has it. */

@@ -191,8 +191,9 @@ export class Mcu {
     this.#options.nfc.listen(true);
     const after = now + (report?.took ?? 0);
     const state = booted(before, this.#parts.settings.all(), after, this.#options.profile.bootTime);
-    // What hangs hears nothing until the watchdog resets it.
-    return report?.hangs === undefined ? state : { ...state, readyAt: Infinity, resetAt: after + report.hangs };
+    if (report?.runs !== false) return state;
+    // It hears nothing until the watchdog resets it.
+    return { ...state, readyAt: Infinity, ...(report.watchdog !== undefined && { resetAt: after + report.watchdog }) };
   }
 
   #receive(incoming: Incoming): void {
@@ -225,7 +226,8 @@ export class Mcu {
     if (busy.length >= this.#options.profile.bufferCount)
       return this.#wait(counted({ ...state, busy }, "smp", "dropped"), [], now);
     const operations = this.flash.operations;
-    return this.#powered(state, () => this.#serve({ ...state, busy }, input, now, operations));
+    const mostBusy = Math.max(state.mostBusy, busy.length + 1);
+    return this.#powered(state, () => this.#serve({ ...state, busy, mostBusy }, input, now, operations));
   }
 
   /** When the flash's power is cut in it, the device is dark until somebody gives it power again. */

@@ -120,8 +120,10 @@ export function osCommands(parts: McuParts): readonly HandlerRow<McuState>[] {
       return { state, outcome: { value: { tasks } } };
     }),
     on(os.pools, ({ state }) => {
-      const free = Math.max(0, profile.bufferCount - 1);
-      const smp = { blksiz: profile.bufferBytes, nblks: profile.bufferCount, nfree: free, min: 0 };
+      // The request itself holds one.
+      const nfree = profile.bufferCount - state.busy.length - 1;
+      const min = profile.bufferCount - state.mostBusy;
+      const smp = { blksiz: profile.bufferBytes, nblks: profile.bufferCount, nfree, min };
       return { state, outcome: { value: { smp_buf: smp } } };
     }),
     on(os.dateTime, ({ state, now }) => {

@@ -40,6 +40,8 @@ export interface McuState {
   readonly resetAt?: Nanos | undefined;
   /** When the answers to what it is working on will be out. */
   readonly busy: readonly Nanos[];
+  /** Buffers that were in use at once, at most. */
+  readonly mostBusy: number;
   /** The last lines; numbers survive. */
   readonly log: readonly LogLine[];
   readonly lines: number;
@@ -92,6 +94,7 @@ export function booted(
     listening: true,
     routing: "element",
     busy: [],
+    mostBusy: 0,
     log: [],
     lines: before?.lines ?? 0,
   };

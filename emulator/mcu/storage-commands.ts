@@ -91,10 +91,13 @@ export function settingsCommands(parts: McuParts): readonly HandlerRow<McuState>
   ];
 }
 
+/** What is not printable, empty parts, and parts that are dots. */
+const BAD_PATH = /\p{C}|\/\/|\/\.{1,2}(\/|$)/u;
+
 /** Why a path is not one that files have; undefined: it is. */
 function badPath(path: string, fs: FileSystem): Outcome<never> | undefined {
   if (path === "") return failed(rc("invalid"));
-  if (!path.startsWith("/") || utf8.encode(path).length > MAX_PATH || /[\0-\x1f]|\/\/|\/\.{1,2}(\/|$)/.test(path))
+  if (!path.startsWith("/") || utf8.encode(path).length > MAX_PATH || BAD_PATH.test(path))
     return filesFailure("invalid file name");
   if (!path.startsWith(MOUNT))
     return filesFailure(`${path}/` === MOUNT ? "file is a directory" : "mount point not found");

@@ -11,17 +11,20 @@ export class TypeAPicc implements Picc {
   readonly #actor: Actor<TypeAState, Frame, Frame>;
   readonly #uid: () => Uint8Array;
   readonly #onPowerOff: () => void;
+  readonly #switchedOn: () => boolean;
   /** Whether it answers at all: the device's controller can switch that off. */
   listening = true;
   #transmit: ((frame: Frame, after: Nanos) => void) | undefined;
 
-  /** `uid` is asked for at each power-up: some devices change it. */
+  /** `uid` is asked for at each power-up: some devices change it. Switched off, the field finds nobody. */
   constructor(
     sim: Sim,
     listener: Listener<TypeAState, Frame, Frame>,
     uid: () => Uint8Array,
     onPowerOff: () => void = () => {},
+    switchedOn: () => boolean = () => true,
   ) {
+    this.#switchedOn = switchedOn;
     this.#uid = uid;
     this.#onPowerOff = onPowerOff;
     this.#actor = new Actor(sim, listener, poweredUp(Uint8Array.of(8, 0, 0, 0)), (send) => {
@@ -43,7 +46,7 @@ export class TypeAPicc implements Picc {
   }
 
   powerOn(transmit: (frame: Frame, after: Nanos) => void): void {
-    this.#transmit = transmit;
+    this.#transmit = this.#switchedOn() ? transmit : undefined;
     this.#actor.state = poweredUp(this.#uid());
   }
 

@@ -1,6 +1,8 @@
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import type { Random } from "../../src/util/random.js";
+import type { ContactlessView } from "./gp/contactless.js";
 import type { ApplicationEntry, CardRegistry, LoadFileEntry } from "./gp/registry.js";
+import type { StoreChange } from "./transaction.js";
 
 /** Which way a command came. Personalisation is for the wired one. */
 export type CardInterface = "contactless" | "wired";
@@ -20,8 +22,12 @@ export interface AppletContext {
   spend(work: { readonly symmetric: number } | { readonly rsaBits: number }): void;
   /** The card's own operations, for security domains only. */
   readonly manager?: CardManager | undefined;
+  /** The contactless registry, as far as the application may see it; absent on elements without card management. */
+  readonly contactless?: ContactlessView | undefined;
   /** The command came through the secure channel of the application's security domain. */
   readonly secured?: boolean | undefined;
+  /** Deciphers what came encrypted under the session's data encryption key; undefined: no whole blocks. Absent: there is no session. */
+  readonly decipher?: ((data: Uint8Array) => Uint8Array | undefined) | undefined;
 }
 
 /** What the operating system does for a security domain. A status word other than 9000 says why it did not. */
@@ -31,10 +37,17 @@ export interface CardManager {
   readonly own: ApplicationEntry;
   readonly settings: CardSettings;
   readonly freeMemory: number;
-  /** Makes an instance and has its applet take the parameters. */
-  install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array): number;
+  /** Makes an instance and has its applet take the parameters; a load file that is new comes into the registry with it. */
+  install(entry: Omit<ApplicationEntry, "number" | "applet">, parameters: Uint8Array, loadFile: LoadFileEntry): number;
   /** Hands a command to an application as if it was selected, secured by its domain; the state is the asker's to keep. */
-  forward(to: ApplicationEntry, state: unknown, command: CommandApdu): AppletStep<unknown>;
+  forward(
+    to: ApplicationEntry,
+    state: unknown,
+    command: CommandApdu,
+    decipher: (data: Uint8Array) => Uint8Array | undefined,
+  ): AppletStep<unknown>;
+  /** It is selected on another logical channel, of whichever interface. */
+  selected(entry: ApplicationEntry): boolean;
   /** Storage of another domain: keys are inherited from the domain above. */
   storageOf(domain: ApplicationEntry): AppletStorage;
 }
@@ -56,9 +69,17 @@ export interface CardSettings {
 export interface AppletStorage {
   /** The same array until the object changes. */
   get(id: number): Uint8Array | undefined;
-  putAll(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void;
+  /** All of them or none. */
+  putAll(changes: readonly StoreChange[]): void;
+  /**
+   * What `work` changes becomes durable together when it returns, or not at all where it throws or the power goes; it reads its own changes.
+   * Not for counters that exist: they are durable at once, and stay where the rest is undone. Status word where it fails: 6F00, as for
+   * an uncaught TransactionException of Java Card.
+   */
+  transaction<R>(work: () => R): R;
   counter(id: number): number;
   setCounter(id: number, value: number): void;
+  /** Durable before it returns; only ever up. */
   writeCounter(id: number, value: number): void;
   readonly ids: readonly number[];
 }
@@ -74,6 +95,8 @@ export interface Applet<S> {
   readonly initial: S;
   /** It has its own secure messaging, in classes 04 and 84. */
   readonly secureMessaging?: boolean;
+  /** It may be selected on several logical channels and interfaces at once (Java Card, `MultiSelectable`). */
+  readonly multiSelectable?: boolean;
   /** INSTALL [for install]: the application's own parameters (tag C9). A status word other than 9000 refuses; absent: they are left alone. */
   install?(context: AppletContext, parameters: Uint8Array): number;
   /** SELECT by its AID. */

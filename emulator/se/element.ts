@@ -8,15 +8,17 @@ import {
 } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
 import type { ComputeModel } from "../../src/profiles/types.js";
-import { concat, equalBytes, NO_BYTES } from "../../src/util/bytes.js";
+import { concat, equalBytes, NO_BYTES, readUint } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import { resumeRandom, type Random, type RandomPosition } from "../../src/util/random.js";
 import type { Nanos } from "../../src/util/time.js";
 import { emulatorError } from "../errors.js";
 import type { AnyApplet, AppletContext, CardInterface } from "./applet.js";
 import { GpCard, manufacture, type CardAtStart, type Instance } from "./gp/card.js";
+import type { VolatilePriority } from "./gp/contactless.js";
+import { Arbiter } from "./arbitration.js";
 import { InstanceStorage } from "./instance-storage.js";
-import { Nvm, type NvmSnapshot } from "./nvm.js";
+import { Nvm, type NvmCells, type NvmSnapshot } from "./nvm.js";
 import { ObjectStore } from "./store.js";
 
 /** One logical channel of one interface; a value. */
@@ -32,12 +34,18 @@ interface Channel {
 export interface ElementOptions {
   readonly nvmBytes: number;
   readonly pageBytes: number;
+  /** The memory's cells; absent: byte-wise, and never worn out. */
+  readonly cells?: Omit<NvmCells, "seed"> | undefined;
+  /** Bytes of a transaction's changes. */
+  readonly commitBytes?: number | undefined;
   readonly applets: readonly { readonly module: string; readonly aid: Uint8Array }[];
   readonly modules: readonly AnyApplet[];
   readonly compute: ComputeModel;
   readonly random: Random;
   /** A GlobalPlatform card; absent: fixed instances without card management. */
   readonly card?: CardAtStart | undefined;
+  /** Lets commands of one interface wait for those of the other; absent: they come one after another by themselves. */
+  readonly now?: (() => Nanos) | undefined;
 }
 
 /** Everything an element is, at rest. */
@@ -48,6 +56,7 @@ export interface ElementSnapshot {
   readonly holderVerified: boolean;
   /** Numbers of the instances that have checked their PIN. */
   readonly pinVerified?: readonly number[] | undefined;
+  readonly volatilePriority: readonly number[];
 }
 
 /** Logical channels by number; number 0 is always open, others where MANAGE CHANNEL has opened them. */
@@ -84,6 +93,8 @@ export class SecureElement {
   #card: GpCard | undefined;
   #channels: Record<CardInterface, Channels> = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
   #random: Random;
+  #volatile: VolatilePriority = { numbers: [] };
+  readonly #arbiter: Arbiter;
   /** Told by the device over the wired interface: the holder was verified. */
   holderVerified = false;
   #pinVerified: ReadonlySet<number> = new Set();
@@ -94,10 +105,11 @@ export class SecureElement {
   constructor(options: ElementOptions) {
     this.#options = options;
     this.#random = options.random;
-    this.#nvm = new Nvm(options.nvmBytes, options.pageBytes);
+    this.#arbiter = new Arbiter(options.now);
+    this.#nvm = memoryOf(options);
     const { card } = options;
     this.#fixed = card ? [] : fixedInstances(options);
-    if (card) manufacture(new ObjectStore(this.#nvm), card, options.applets);
+    if (card) manufacture(new ObjectStore(this.#nvm, options.commitBytes), card, options.applets);
   }
 
   /** Non-volatile memory, for planning power cuts and counting operations. */
@@ -120,27 +132,51 @@ export class SecureElement {
     try {
       response = encodeResponse(this.#dispatch(bytes, via, spend));
     } catch (error) {
-      if (isTapbenchError(error, "emulator/store-full")) response = encodeResponse(status(SW.noMemory));
-      else if (!isTapbenchError(error, "emulator/power-lost")) throw error;
-      else {
-        this.#store = undefined;
-        this.#channels = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
-        this.#pinVerified = new Set();
+      const sw = isTapbenchError(error) ? STORE_FAULTS[error.code] : undefined;
+      if (isTapbenchError(error, "emulator/power-lost")) {
+        this.#forget();
         return undefined;
       }
+      if (sw === undefined) throw error;
+      // What the registry and the store know of a memory that failed may be ahead of it.
+      if (sw === SW.memoryFailure) this.#store = undefined;
+      response = encodeResponse(status(sw));
     }
     took +=
       (bytes.length + response.length) * compute.perByte +
       (this.#nvm.operations - operations) * compute.nvmWrite +
       this.delay;
-    return { response, took };
+    return { response, took: took + this.#arbiter.enter(via, took) };
   }
 
-  /** The interface lost its power, or was reset: what it had selected is forgotten. */
+  /** The interface lost its power, or was reset: what it had selected is forgotten, and the other one goes on. */
   powerOff(via: CardInterface): void {
     this.#channels[via] = ONLY_BASIC;
     if (via === "wired") this.#pinVerified = new Set();
+    this.#arbiter.leave(via);
     this.#nvm.powerUp();
+  }
+
+  /** Whether it answers a field: its contactless interface can be switched off (Amendment C 3.11.4). */
+  get contactlessOn(): boolean {
+    if (!this.#options.card) return true;
+    try {
+      this.#powerUp();
+    } catch (error) {
+      // Without power it says nothing; what the reader then sends ends as any command does.
+      if (isTapbenchError(error, "emulator/power-lost")) return true;
+      throw error;
+    }
+    return this.#card!.registry.contactless.on;
+  }
+
+  /** All power is gone, and everything volatile with it. */
+  #forget(): void {
+    this.#store = undefined;
+    this.#channels = { wired: ONLY_BASIC, contactless: ONLY_BASIC };
+    this.#volatile = { numbers: [] };
+    this.#pinVerified = new Set();
+    this.#arbiter.reset();
   }
 
   snapshot(): ElementSnapshot {
@@ -150,14 +186,16 @@ export class SecureElement {
       random: this.#random.position(),
       holderVerified: this.holderVerified,
       pinVerified: [...this.#pinVerified],
+      volatilePriority: this.#volatile.numbers,
     };
   }
 
   /** Becomes what the snapshot was. @throws `emulator/snapshot-mismatch` */
   restore(snapshot: ElementSnapshot): void {
-    this.#nvm = new Nvm(this.#options.nvmBytes, this.#options.pageBytes, snapshot.nvm);
-    this.#store = undefined;
+    this.#nvm = memoryOf(this.#options, snapshot.nvm);
+    this.#forget();
     this.#channels = { ...snapshot.channels };
+    this.#volatile = { numbers: snapshot.volatilePriority };
     this.#random = resumeRandom(snapshot.random);
     this.holderVerified = snapshot.holderVerified;
     this.#pinVerified = new Set(snapshot.pinVerified);
@@ -176,15 +214,17 @@ export class SecureElement {
   }
 
   /** What is selected: by SELECT, or the issuer's domain by default. */
-  #selected({ selected }: Channel): Instance | undefined {
-    return selected === undefined ? this.#card?.issuer : this.#instances.find(({ number }) => number === selected);
+  #selected({ selected }: Channel, via: CardInterface): Instance | undefined {
+    return selected === undefined
+      ? this.#card?.defaultFor(via)
+      : this.#instances.find(({ number }) => number === selected);
   }
 
   #powerUp(): void {
     if (this.#store) return;
-    this.#store = new ObjectStore(this.#nvm);
-    const { card, modules } = this.#options;
-    this.#card = card && new GpCard(this.#store, card.settings, modules);
+    const { card, modules, commitBytes } = this.#options;
+    this.#store = new ObjectStore(this.#nvm, commitBytes);
+    this.#card = card && new GpCard(this.#store, card.settings, modules, this.#volatile);
   }
 
   #dispatch(bytes: Uint8Array, via: CardInterface, spend: AppletContext["spend"]): ResponseApdu {
@@ -202,7 +242,7 @@ export class SecureElement {
     command = port.channel === 0 ? command : { ...command, cla: onBasicChannel(command.cla) };
     // Secure messaging is a matter of domains and applications; that of ISO/IEC 7816-4 is nobody's here.
     const channel = this.#channel(port);
-    const own = this.#card !== undefined || this.#selected(channel)?.applet.secureMessaging === true;
+    const own = this.#card !== undefined || this.#selected(channel, via)?.applet.secureMessaging === true;
     if (command.cla & 0x08 || (command.cla & 0x04 && !own)) return status(SW.secureMessagingNotSupported);
 
     if (command.ins === INS_GET_RESPONSE && command.cla === 0) return this.#getResponse(port, channel, command);
@@ -244,11 +284,13 @@ export class SecureElement {
     const channels = this.#channels[via];
     if (p1 === 0x80) {
       const closed = p2 === 0 ? on : p2;
-      if (closed === 0 || closed >= MAX_CHANNELS || !channels[closed]) return status(SW.wrongP1P2);
+      if (closed === 0 || closed >= MAX_CHANNELS) return status(SW.wrongP1P2);
+      if (!channels[closed]) return status(SW.alreadyClosed);
       this.#channels[via] = channels.with(closed, undefined);
       return status(SW.ok);
     }
     if (p1 !== 0 || p2 >= MAX_CHANNELS) return status(SW.wrongP1P2);
+    if (this.#card?.locked === true) return status(SW.functionNotSupported);
     if (p2 === 0 && le === undefined) return status(SW.wrongLength);
     const numbers = Array.from({ length: MAX_CHANNELS }, (_, number) => number).slice(1);
     const opened = p2 === 0 ? numbers.find((number) => !channels[number]) : p2;
@@ -267,13 +309,15 @@ export class SecureElement {
     if (name.length > 16 || (name.length === 0 && !card)) return status(SW.wrongData);
     if (card?.terminated === true) return status(SW.functionNotSupported);
     const before = this.#channel(port).selected;
-    const from = first || before === undefined ? 0 : this.#instances.findIndex(({ number }) => number === before) + 1;
-    const candidates =
-      name.length === 0 && card ? [card.issuer] : from === 0 ? this.#instances : this.#instances.slice(from);
+    // A whole name goes before those that only begin with it (Java Card Runtime Environment 4.5.2).
+    const all = wholeFirst(card?.candidates(port.via) ?? this.#instances, name);
+    const from = first || before === undefined ? 0 : all.findIndex(({ number }) => number === before) + 1;
+    const candidates = name.length === 0 && card ? [card.issuer] : from === 0 ? all : all.slice(from);
     for (const instance of candidates) {
       if (!equalBytes(instance.aid.subarray(0, name.length), name)) continue;
       if (card && !card.selectable(instance, port.via)) continue;
-      const { state, response } = instance.applet.select(this.#context(instance, port.via, spend), instance.aid);
+      if (this.#activeElsewhere(instance, port)) return status(SW.conditionsOfUse);
+      const { state, response } = instance.applet.select(this.#context(instance, port, spend), instance.aid);
       if (response.sw === SW.notFound) continue; // not there for this interface
       if (response.sw === SW.ok || response.sw === SW.deactivated) {
         this.#deselect(port, spend);
@@ -284,19 +328,40 @@ export class SecureElement {
     return status(SW.notFound);
   }
 
+  /**
+   * Java Card Runtime Environment Specification 2.2.2, 4.5.2: an applet's package is active on one channel, unless it is multiselectable. An element
+   * without card management is no Java Card.
+   */
+  #activeElsewhere({ number, applet, entry }: Instance, port: Port): boolean {
+    if (!this.#card || applet.multiSelectable === true) return false;
+    return this.#selectedBeside(port).some((other) => {
+      const loadFile = this.#instances.find((instance) => instance.number === other)?.entry?.loadFile;
+      return other === number || (loadFile !== undefined && entry && equalBytes(loadFile, entry.loadFile));
+    });
+  }
+
+  /** Numbers of the applications that were selected on other channels, of either interface. */
+  #selectedBeside(port: Port): readonly number[] {
+    return (["wired", "contactless"] as const).flatMap((via) =>
+      this.#channels[via].flatMap((channel, at) =>
+        channel?.selected === undefined || (via === port.via && at === port.channel) ? [] : [channel.selected],
+      ),
+    );
+  }
+
   #deselect(port: Port, spend: AppletContext["spend"]): void {
     const channel = this.#channel(port);
-    const instance = this.#selected(channel);
+    const instance = this.#selected(channel, port.via);
     if (channel.appletState !== undefined)
-      instance?.applet.deselect?.(this.#context(instance, port.via, spend), channel.appletState);
+      instance?.applet.deselect?.(this.#context(instance, port, spend), channel.appletState);
   }
 
   #process(port: Port, spend: AppletContext["spend"], command: CommandApdu): ResponseApdu {
     const channel = this.#channel(port);
-    const instance = this.#selected(channel);
-    if (!instance) return status(SW.conditionsOfUse);
+    const instance = this.#selected(channel, port.via);
+    if (!instance || this.#card?.serves(instance) === false) return status(SW.conditionsOfUse);
     const { state, response } = instance.applet.process(
-      this.#context(instance, port.via, spend),
+      this.#context(instance, port, spend),
       channel.appletState ?? instance.applet.initial,
       command,
     );
@@ -327,9 +392,9 @@ export class SecureElement {
     return this.#fit(port, { ...command, le: command.le ?? MAX_SHORT_RESPONSE, extended: true }, held);
   }
 
-  #context(instance: Instance, via: CardInterface, spend: AppletContext["spend"], secured = false): AppletContext {
+  #context(instance: Instance, port: Port, spend: AppletContext["spend"], secured = false): AppletContext {
     return {
-      via,
+      via: port.via,
       storage: new InstanceStorage(this.#store!, instance.number, instance.entry?.quota),
       random: this.#random,
       holderVerified: this.holderVerified,
@@ -339,11 +404,29 @@ export class SecureElement {
         this.#pinVerified = new Set(verified ? [...others, instance.number] : others);
       },
       spend,
-      manager: this.#card?.managerFor(instance, (other, through) => this.#context(other, via, spend, through)),
+      contactless: this.#card?.contactlessFor(instance),
+      manager: this.#card?.managerFor(
+        instance,
+        (other, through) => this.#context(other, port, spend, through),
+        (number) => this.#selectedBeside(port).includes(number),
+      ),
       // Without card management there is no channel that could be secure: the wired interface has to do.
-      secured: secured || (!this.#card && via === "wired"),
+      secured: secured || (!this.#card && port.via === "wired"),
     };
   }
+}
+
+/** What a command is answered where the store refuses. A TransactionException that nobody catches is 6F00 (Java Card). */
+const STORE_FAULTS: Readonly<Record<string, number>> = {
+  "emulator/store-full": SW.noMemory,
+  "emulator/memory-worn": SW.memoryFailure,
+  "emulator/transaction-full": SW.noDiagnosis,
+  "emulator/transaction-nested": SW.noDiagnosis,
+};
+
+function memoryOf({ nvmBytes, pageBytes, cells, random }: ElementOptions, from?: NvmSnapshot): Nvm {
+  const seed = from?.seed ?? readUint(random.fork("memory").bytes(4));
+  return new Nvm(nvmBytes, pageBytes, from, cells && { ...cells, seed });
 }
 
 function fixedInstances({ applets, modules }: ElementOptions): readonly Instance[] {
@@ -357,6 +440,11 @@ function fixedInstances({ applets, modules }: ElementOptions): readonly Instance
       );
     return { number, aid, applet: found };
   });
+}
+
+function wholeFirst(instances: readonly Instance[], name: Uint8Array): readonly Instance[] {
+  const whole = instances.findIndex(({ aid }) => equalBytes(aid, name));
+  return whole <= 0 ? instances : [instances[whole]!, ...instances.toSpliced(whole, 1)];
 }
 
 const sameCommand = (a: CommandApdu, b: CommandApdu): boolean =>

@@ -1,6 +1,7 @@
 import { emulatorError } from "../errors.js";
 import type { AppletStorage } from "./applet.js";
 import type { ObjectStore } from "./store.js";
+import type { StoreChange } from "./transaction.js";
 
 /** One instance's part of the store: its numbers, moved out of the way of others'. */
 export class InstanceStorage implements AppletStorage {
@@ -23,9 +24,13 @@ export class InstanceStorage implements AppletStorage {
     return this.#store.get(this.#base + id);
   }
 
-  putAll(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[]): void {
+  putAll(changes: readonly StoreChange[]): void {
     if (this.#quota !== undefined) this.#checkQuota(changes, this.#quota);
-    this.#store.putAll(changes.map(([id, bytes]) => [this.#base + id, bytes]));
+    this.#store.putAll(changes.map(([id, value]) => [this.#base + id, value]));
+  }
+
+  transaction<R>(work: () => R): R {
+    return this.#store.transaction(work);
   }
 
   counter(id: number): number {
@@ -40,9 +45,9 @@ export class InstanceStorage implements AppletStorage {
     this.#store.writeCounter(this.#base + id, value);
   }
 
-  #checkQuota(changes: readonly (readonly [id: number, bytes: Uint8Array | undefined])[], quota: number): void {
+  #checkQuota(changes: readonly StoreChange[], quota: number): void {
     const after = new Map(this.ids.map((id) => [id, this.get(id)?.length ?? 0]));
-    for (const [id, bytes] of changes) after.set(id, bytes?.length ?? 0);
+    for (const [id, value] of changes) after.set(id, value ? this.#store.lengthOf(value) : 0);
     const wanted = [...after.values()].reduce((sum, length) => sum + length, 0);
     if (wanted > quota)
       throw emulatorError("store-full", `the application may have ${quota} bytes and wants ${wanted}`, {

@@ -1,49 +1,116 @@
-import { concat, NO_BYTES } from "../../src/util/bytes.js";
+import { STORE_DATA } from "../../src/protocols/gp/messages.js";
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import { status } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
+import { unpadOne } from "../../src/crypto/padding.js";
+import { concat, NO_BYTES } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import type { AppletContext } from "./applet.js";
+import type { StoreChange } from "./transaction.js";
 
-/** Volatile state of a personalisation: data that came so far, block number expected next. */
-export interface PersonalisationState {
-  readonly data: Uint8Array;
-  readonly nextBlock: number;
+/** A data grouping, in the clear; `padded`: what its domain deciphered may end in padding. */
+export interface Grouping {
+  readonly dgi: number;
+  readonly value: Uint8Array;
+  readonly padded: boolean;
 }
 
-export const NO_PERSONALISATION: PersonalisationState = { data: NO_BYTES, nextBlock: 0 };
+/** Volatile state of a personalisation: gone, and nothing stored, where it is not brought to its end. */
+export interface PersonalisationState {
+  readonly nextBlock: number;
+  /** Bytes that came so far. */
+  readonly length: number;
+  readonly groupings: readonly Grouping[];
+  /** The beginning of a grouping that the next block goes on with, and how it is encrypted. */
+  readonly rest: Uint8Array;
+  readonly encryption: number;
+}
+
+export const NO_PERSONALISATION: PersonalisationState = {
+  nextBlock: 0,
+  length: 0,
+  groupings: [],
+  rest: NO_BYTES,
+  encryption: STORE_DATA.encryption.none,
+};
 
 export const INS_STORE_DATA = 0xe2;
 /** Longest personalisation that is put together before its last block. */
 const MAX_DATA = 16_384;
-const LAST_BLOCK = 0x80;
-const DGI_FORMAT = 0x08;
 
-/** DGIs in order; undefined where the data is malformed (EMV CPS 1.1, 3.2: DGI, length `LL` or `FF LLLL`, value). */
-export function splitDgis(data: Uint8Array): [dgi: number, value: Uint8Array][] | undefined {
-  const dgis: [number, Uint8Array][] = [];
+/** Whole groupings, and what is left behind them (EMV CPS 1.1, 3.2: DGI, length `LL` or `FF LLLL`, value). */
+function splitGroupings(data: Uint8Array): {
+  readonly whole: readonly (readonly [dgi: number, value: Uint8Array])[];
+  readonly rest: Uint8Array;
+} {
+  const whole: [number, Uint8Array][] = [];
   let at = 0;
-  while (at < data.length) {
-    if (at + 3 > data.length) return undefined;
-    const dgi = (data[at]! << 8) | data[at + 1]!;
-    let length = data[at + 2]!;
-    at += 3;
-    if (length === 0xff) {
-      if (at + 2 > data.length) return undefined;
-      length = (data[at]! << 8) | data[at + 1]!;
-      at += 2;
-    }
-    if (at + length > data.length) return undefined;
-    dgis.push([dgi, data.subarray(at, at + length)]);
-    at += length;
+  while (at + 3 <= data.length) {
+    const long = data[at + 2] === 0xff;
+    const head = long ? 5 : 3;
+    if (at + head > data.length) break;
+    const length = long ? data[at + 3]! * 256 + data[at + 4]! : data[at + 2]!;
+    if (at + head + length > data.length) break;
+    whole.push([data[at]! * 256 + data[at + 1]!, data.subarray(at + head, at + head + length)]);
+    at += head + length;
   }
-  return dgis;
+  return { whole, rest: data.subarray(at) };
 }
 
 /**
- * STORE DATA (GlobalPlatform Card Specification 2.3.1, 11.11): blocks are numbered from 0 and joined; with the last one all DGIs are
- * stored at once or not at all. `accept` checks a DGI, `finish` all of them; a status word refuses the whole. `finish` names the objects
- * that go as the new ones come, and further ones that come with them.
+ * One block of STORE DATA with data groupings (GlobalPlatform Card Specification 2.3.1, 11.11): blocks are numbered from 0, a grouping may go on in
+ * the next, and an encrypted one is deciphered as soon as it is whole. A status word: the block is refused, and the personalisation with it.
+ */
+export function takeBlock(
+  { decipher, spend }: Pick<AppletContext, "decipher" | "spend">,
+  state: PersonalisationState,
+  { p1, p2, data = NO_BYTES }: CommandApdu,
+): PersonalisationState | number {
+  const { encryption, structure } = STORE_DATA;
+  const encrypted = p1 & encryption.mask;
+  if ((p1 & structure.mask) !== structure.dgi || (p1 & STORE_DATA.reserved) !== 0) return SW.wrongP1P2;
+  // None of these applications has an encryption of its own, and only a secure channel has a key to decipher with.
+  if (encrypted !== encryption.none && (encrypted !== encryption.dek || !decipher)) return SW.wrongP1P2;
+  if (p2 !== (state.nextBlock & 0xff)) return SW.wrongP1P2;
+  if (state.rest.length > 0 && state.encryption !== encrypted) return SW.wrongData;
+  const length = state.length + data.length;
+  if (length > MAX_DATA) return SW.noMemory;
+  const { whole, rest } = splitGroupings(concat(state.rest, data));
+  const groupings: Grouping[] = [];
+  for (const [dgi, value] of whole) {
+    const clear = encrypted === encryption.none ? value : decipher?.(value);
+    if (!clear) return SW.wrongData;
+    if (encrypted !== encryption.none) spend({ symmetric: Math.ceil(value.length / 16) });
+    groupings.push({ dgi, value: clear, padded: encrypted !== encryption.none });
+  }
+  if (p1 & STORE_DATA.last && rest.length > 0) return SW.wrongData;
+  return {
+    nextBlock: state.nextBlock + 1,
+    length,
+    groupings: [...state.groupings, ...groupings],
+    rest,
+    encryption: encrypted,
+  };
+}
+
+/** A grouping's value as its user takes it: one that was filled up with 80 and zeros to be enciphered without them, unless it only fits with them. */
+export function taken(
+  { dgi, value, padded }: Grouping,
+  accept: (dgi: number, value: Uint8Array) => number,
+): Uint8Array | number {
+  const shorter = padded ? unpadOne(value) : undefined;
+  // Padding fills a block up; more than one block of it is data.
+  if (shorter && value.length - shorter.length <= MOST_PADDING && accept(dgi, shorter) === SW.ok) return shorter;
+  const sw = accept(dgi, value);
+  return sw === SW.ok ? value : sw;
+}
+
+/** A whole block of AES. */
+const MOST_PADDING = 16;
+
+/**
+ * STORE DATA to an application: with the last block all groupings are stored at once or not at all. `accept` checks one, `finish` all of
+ * them; a status word refuses the whole. `finish` names the objects that go as the new ones come, and further ones that come with them.
  */
 export function storeData(
   context: AppletContext,
@@ -53,22 +120,20 @@ export function storeData(
   finish: (dgis: ReadonlyMap<number, Uint8Array>) => {
     readonly sw: number;
     readonly remove?: readonly number[];
-    readonly add?: readonly (readonly [id: number, bytes: Uint8Array])[];
+    readonly add?: readonly StoreChange[];
   },
 ): { state: PersonalisationState; response: ResponseApdu } {
   const refuse = (sw: number) => ({ state: NO_PERSONALISATION, response: status(sw) });
   if (context.secured !== true) return refuse(SW.conditionsOfUse);
-  if ((command.p1 & ~LAST_BLOCK) !== DGI_FORMAT) return refuse(SW.wrongP1P2);
-  if (command.p2 !== (state.nextBlock & 0xff)) return refuse(SW.wrongP1P2);
-  const data = concat(state.data, command.data ?? NO_BYTES);
-  if (data.length > MAX_DATA) return refuse(SW.noMemory);
-  if (!(command.p1 & LAST_BLOCK)) return { state: { data, nextBlock: state.nextBlock + 1 }, response: status(SW.ok) };
+  const next = takeBlock(context, state, command);
+  if (typeof next === "number") return refuse(next);
+  if (!(command.p1 & STORE_DATA.last)) return { state: next, response: status(SW.ok) };
 
-  const dgis = splitDgis(data);
-  if (!dgis) return refuse(SW.wrongData);
-  for (const [dgi, value] of dgis) {
-    const sw = accept(dgi, value);
-    if (sw !== SW.ok) return refuse(sw);
+  const dgis: (readonly [dgi: number, value: Uint8Array])[] = [];
+  for (const grouping of next.groupings) {
+    const value = taken(grouping, accept);
+    if (typeof value === "number") return refuse(value);
+    dgis.push([grouping.dgi, value]);
   }
   try {
     const { sw, remove = [], add = [] } = finish(new Map(dgis));

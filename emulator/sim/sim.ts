@@ -67,6 +67,12 @@ export class Sim {
     this.#now = Math.max(this.#now, time);
   }
 
+  /** When the next thing happens; undefined: nothing will. */
+  get next(): Nanos | undefined {
+    while (this.#heap[0] && !this.#heap[0].run) this.#pop();
+    return this.#heap[0]?.at;
+  }
+
   /** Whether anything is still going to happen. */
   get idle(): boolean {
     return this.#heap.every((event) => !event.run);

@@ -14,6 +14,8 @@ import { maskPan } from "../terminal/receipt.js";
 import { monotonicClock } from "../transport/clock.js";
 import type { PcscDriver } from "../transport/pcsc/driver.js";
 import { nativePcsc } from "../transport/pcsc/native-driver.js";
+import type { SerialDriver, SerialPortInfo } from "../transport/serial/driver.js";
+import { nativeSerial } from "../transport/serial/native-driver.js";
 import { resumeRandom, seededRandom, type Random } from "../util/random.js";
 import type { Clock, Nanos } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
@@ -21,6 +23,17 @@ import { equalBytes, hex } from "../util/bytes.js";
 import { tapOnReader } from "./card-tap.js";
 import { tapEmulated } from "./emulated-tap.js";
 import { benchError } from "./errors.js";
+import { InProcessWire, passingClock } from "./in-process-wire.js";
+import {
+  managed,
+  openSerialDevice,
+  openUdpDevice,
+  SERIAL_FORM,
+  SERIAL_PARAMETERS,
+  UDP_FORM,
+  type ManagedBenchDevice,
+} from "./managed.js";
+import { notManaged, showManagement, type ManagementFaces, type ShownManagement } from "./management-faces.js";
 import {
   listReaders,
   openPcsc,
@@ -59,6 +72,8 @@ export interface BenchOptions {
   readonly state?: string | undefined;
   /** How readers are reached. Default: the PC/SC service of this machine. */
   readonly pcsc?: PcscDriver;
+  /** How serial ports are reached. Default: the native packages, where they are installed. */
+  readonly serial?: SerialDriver;
 }
 
 /** An emulated device on the bench. */
@@ -70,18 +85,21 @@ export interface EmulatedBenchDevice {
   readonly emulated: EmulatedDevice;
 }
 
-/** A device on the bench: one that is emulated here, or whatever lies on a reader. */
-export type BenchDevice = EmulatedBenchDevice | CardBenchDevice;
+/** A device on the bench: one that is emulated here, whatever lies on a reader, or one that is managed over a wire. */
+export type BenchDevice = EmulatedBenchDevice | CardBenchDevice | ManagedBenchDevice;
 
-/** @throws `bench/emulated-only` */
-export function emulatedOnly(device: BenchDevice): EmulatedBenchDevice {
+/** Anything else is closed. @throws `bench/emulated-only` */
+export async function emulatedOnly(device: BenchDevice): Promise<EmulatedBenchDevice> {
   if (device.kind === "emulated") return device;
+  await device.close();
   throw benchError(
     "emulated-only",
-    `${device.spec} is a card on a reader, and this is done with emulated devices only, such as emu:band-s1`,
+    `${device.spec} is ${WHAT[device.kind]}, and this is done with emulated devices only, such as emu:band-s1`,
     { device: device.spec },
   );
 }
+
+const WHAT = { card: "a card on a reader", managed: "a device on a wire" } as const;
 
 /** A card that a device holds. */
 export interface HeldCard {
@@ -120,7 +138,9 @@ export interface Bench {
   listReaders(signal?: AbortSignal): Promise<readonly ReaderListing[]>;
   /** Tells of readers and cards until the signal aborts. @throws `transport/driver-missing` */
   watchReaders(told: (event: ReaderEvent) => void, signal: AbortSignal): Promise<void>;
-  /** A card on a reader has to be closed. @throws `bench/bad-spec`, `bench/unknown-wire`, `bench/bad-parameter`, `profile/...`, `transport/...` */
+  /** @throws `transport/driver-missing` */
+  listSerialPorts(): Promise<readonly SerialPortInfo[]>;
+  /** What is not emulated here has to be closed. @throws `bench/bad-spec`, `bench/unknown-wire`, `bench/bad-parameter`, `profile/...`, `transport/...` */
   open(spec: `emu:${string}`): Promise<EmulatedBenchDevice>;
   open(spec: string, signal?: AbortSignal): Promise<BenchDevice>;
   /** A new account, tokenised, personalised into the device. @throws `bench/provisioning-refused`, `profile/...`, `emulator/power-lost` */
@@ -137,6 +157,10 @@ export interface Bench {
   tapCard(device: CardBenchDevice, request: CardTapRequest, signal?: AbortSignal): Promise<CardTapReport>;
   /** Shows the device to other programs, in the virtual reader of pcscd. @throws `emulator/no-reader-driver`, `emulator/slot-taken` */
   show(device: EmulatedBenchDevice, options: ShowOptions): Promise<ShownDevice>;
+  /** The same on a serial port, on UDP, or both: its management. @throws `bench/not-managed`, `emulator/no-pty`, `emulator/link-taken`, `emulator/port-taken` */
+  showManagement(device: EmulatedBenchDevice, faces: ManagementFaces): Promise<ShownManagement>;
+  /** The device's management: its own wire, or one inside this process. To be closed. @throws `bench/not-managed`, `smp/no-answer` */
+  manage(device: BenchDevice, signal?: AbortSignal): Promise<ManagedBenchDevice>;
   /** All that a run depends on, for the trace's header. */
   configuration(): {
     readonly seed: string;
@@ -192,6 +216,10 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
 
   const clock = options.clock ?? monotonicClock();
   const pcsc = { driver: options.pcsc ?? nativePcsc(), clock };
+  const wires = { serial: options.serial ?? nativeSerial(), clock };
+  const passing = passingClock(sim);
+  /** How many wires there are to devices in this process. */
+  let inProcess = 0;
   /** How many devices were opened: each draws for its own taps, whatever it is, so that one seed gives one tap on every wire. */
   let devices = 0;
   const nextTaps = (): Random => random.fork(`taps/${++devices}`);
@@ -247,6 +275,12 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
         return device;
       },
     },
+    serial: {
+      form: SERIAL_FORM,
+      parameters: SERIAL_PARAMETERS,
+      open: (spec, signal) => openSerialDevice(spec, wires, signal),
+    },
+    udp: { form: UDP_FORM, parameters: [], open: (spec, signal) => openUdpDevice(spec, wires, signal) },
   };
 
   /** Terminal, transaction and what they bring together. */
@@ -359,6 +393,7 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
         })),
       ),
     listReaders: (signal) => listReaders(pcsc, signal),
+    listSerialPorts: () => wires.serial.list(),
     watchReaders: (told, signal) => watchReaders(pcsc, told, signal),
     // An `emu:` spec opens an emulated device: that is what the overloads say.
     open: ((spec: string, signal?: AbortSignal) => openSpec(spec, openers, signal)) as Bench["open"],
@@ -373,6 +408,15 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
     },
     tapCard: (device, request, signal) => tapCard(device, request, signal),
     show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
+    showManagement: (device, faces) => showManagement(sim, device.emulated, faces),
+    async manage(device, signal) {
+      if (device.kind === "managed") return device;
+      if (device.kind === "card") throw notManaged(device.spec);
+      const { management: mcu } = device.emulated;
+      if (!mcu) throw notManaged(device.spec);
+      const open = async () => new InProcessWire(mcu, sim, device.spec, ++inProcess);
+      return managed({ text: device.spec }, passing, { open, reopen: open, signal });
+    },
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
     async close() {
       if (!state) return;

@@ -15,4 +15,8 @@ export const benchError = errorTable("bench", [
   "state-version",
   "state-seed",
   "state-taken",
+  "not-managed",
+  "journal-busy",
+  "journal-failed",
+  "bad-archive",
 ]);

@@ -2,6 +2,13 @@
 export interface EmulateOptions {
   /** True: where pcscd's driver listens by default. */
   readonly pcsc?: string | true;
+  /** True: a pseudo-terminal without a link to it. */
+  readonly serial?: string | true;
+  readonly baud?: string;
+  readonly framing: string;
+  /** True: this machine only, on SMP's port. */
+  readonly udp?: string | true;
+  readonly logs?: boolean;
   readonly slot: string;
   readonly port?: string;
   readonly seed?: string;
@@ -13,4 +20,4 @@ export interface EmulateOptions {
   readonly jsonLines?: boolean;
 }
 
-export const EMULATE_DEFAULTS: Pick<EmulateOptions, "slot"> = { slot: "1" };
+export const EMULATE_DEFAULTS: Pick<EmulateOptions, "slot" | "framing"> = { slot: "1", framing: "console" };

@@ -25,6 +25,10 @@ export async function* readPieces(path: string, io: Io): AsyncGenerator<Uint8Arr
     yield* io.stdin();
     return;
   }
+  yield* filePieces(path);
+}
+
+async function* filePieces(path: string): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     const file = await open(path, "r");
     try {
@@ -58,11 +62,27 @@ async function collect(source: AsyncIterable<Uint8Array>, what: string): Promise
 }
 
 /** Writes a small text file in one go. @throws `cli/write-failed` */
-export async function writeText(path: string, text: string): Promise<void> {
+export const writeText = (path: string, text: string): Promise<void> => writeBytes(path, text);
+
+/** The same with bytes. @throws `cli/write-failed` */
+export async function writeBytes(path: string, text: string | Uint8Array): Promise<void> {
   const { writeFile } = await import("node:fs/promises");
   try {
     await writeFile(path, text);
   } catch (error) {
     throw cliError("write-failed", `cannot write ${path}: ${(error as Error).message}`, { path }, error);
   }
+}
+
+/** A whole file of a bounded size. @throws `cli/no-such-file`, `cli/read-failed`, `cli/too-large` */
+export async function readBytes(path: string, most: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of filePieces(path)) {
+    length += piece.length;
+    if (length > most)
+      throw cliError("too-large", `${path} has more than ${most} bytes, which is the limit here`, { limit: most });
+    pieces.push(piece);
+  }
+  return new Uint8Array(Buffer.concat(pieces));
 }

@@ -29,18 +29,39 @@ export const EXIT = { ok: 0, usage: 1, device: 2, no: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Codes of a device, a wire or the bench itself; every other code is about what was asked or given. */
-const DEVICE_FOLDERS: ReadonlySet<string> = new Set(["iso14443", "iso7816", "emulator", "device", "transport"]);
-const NOT_THE_DEVICE: ReadonlySet<string> = new Set(["emulator/bad-fault", "emulator/unknown-module"]);
+const DEVICE_FOLDERS: ReadonlySet<string> = new Set([
+  "iso14443",
+  "iso7816",
+  "emulator",
+  "device",
+  "transport",
+  "smp",
+  "gp",
+]);
+const NOT_THE_DEVICE: ReadonlySet<string> = new Set([
+  "emulator/bad-fault",
+  "emulator/unknown-module",
+  "gp/bad-parameter",
+  "gp/bad-level",
+  "gp/too-long",
+  "gp/no-keys",
+]);
 const DEVICE_CODES: ReadonlySet<string> = new Set([
   "util/link-overflow",
   "util/link-closed",
   "cli/internal",
   "bench/provisioning-refused",
   "bench/state-busy",
+  "bench/journal-busy",
+  "se/no-domain",
+  "se/garbled-answer",
 ]);
+/** A check was made, and its answer is no: whether keys are the card's. */
+const CHECK_CODES: ReadonlySet<string> = new Set(["gp/wrong-cryptogram", "gp/wrong-key-check"]);
 
 /** The exit code that an error stands for. */
 export function exitCodeOf({ code }: TapbenchError): ExitCode {
+  if (CHECK_CODES.has(code)) return EXIT.no;
   const folder = code.slice(0, code.indexOf("/"));
   const device = DEVICE_CODES.has(code) || (DEVICE_FOLDERS.has(folder) && !NOT_THE_DEVICE.has(code));
   return device ? EXIT.device : EXIT.usage;

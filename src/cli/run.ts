@@ -28,7 +28,9 @@ function programFor(context: Context, complaints: string[]): Command {
     )
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .helpCommand("help [command]", "print help for a command");
+    .helpCommand("help [command]", "print help for a command")
+    // `--version` behind a command is the command's own.
+    .enablePositionalOptions();
   declareCommands(program, context);
   examples(
     program,

@@ -118,6 +118,7 @@ function array(walk: Walk, length: number, depth: number): void {
 
 function map(walk: Walk, length: number, depth: number): void {
   const { bytes } = walk;
+  /** Where each key starts and ends, until there are too many to compare. */
   const keys: number[] = [];
   let many: Set<string> | undefined;
   for (let i = 0; goesOn(walk, length, i); i++) {
@@ -129,23 +130,30 @@ function map(walk: Walk, length: number, depth: number): void {
     const start = offset + 1 + (info < 24 ? 0 : 1 << (info - 24));
     item(walk, depth);
     const end = walk.at;
-    const text = (): string => Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
     // What objects inherit from: no decoder can hold it as it came.
-    if (end - start === 9 && text() === "__proto__")
+    if (end - start === RESERVED.length && latin1(bytes, start, end) === RESERVED)
       throw codecError("bad-value", `the key at offset ${offset} is reserved`, { offset });
-    if (i === FEW_KEYS) many = new Set(pairs(keys).map(([a, b]) => slice(bytes, a, b)));
-    const twice = many ? many.has(text()) : pairs(keys).some(([a, b]) => same(bytes, a, b, start, end));
+    if (i === FEW_KEYS) {
+      many = new Set();
+      for (let k = 0; k < keys.length; k += 2) many.add(latin1(bytes, keys[k]!, keys[k + 1]!));
+    }
+    let twice = false;
+    if (many) {
+      const key = latin1(bytes, start, end);
+      twice = many.has(key);
+      many.add(key);
+    } else {
+      for (let k = 0; k < keys.length && !twice; k += 2) twice = same(bytes, keys[k]!, keys[k + 1]!, start, end);
+      keys.push(start, end);
+    }
     if (twice) throw codecError("duplicate-key", `the key at offset ${offset} is there twice`, { offset });
-    if (many) many.add(text());
-    else keys.push(start, end);
     item(walk, depth);
   }
 }
 
-const pairs = (flat: readonly number[]): (readonly [number, number])[] =>
-  Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const);
+const RESERVED = "__proto__";
 
-const slice = (bytes: Uint8Array, from: number, to: number): string =>
+const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
 
 function same(bytes: Uint8Array, from: number, to: number, from2: number, to2: number): boolean {

@@ -40,9 +40,6 @@ export interface CborMessage<V> {
   sample(random: Random): V;
 }
 
-/** What a declared map carries: `CborMessageValue<typeof EchoRequest>`. */
-export type CborMessageValue<M> = M extends CborMessage<infer V> ? V : never;
-
 const wrong = (name: string, wanted: string): Error =>
   codecError("bad-value", `'${name}' should be ${wanted}`, { field: name });
 

@@ -37,9 +37,9 @@ const CRC32 = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 of IEEE 802.3, reflected: that of zip files, and of MCUmgr's file checksums. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/** CRC-32 of IEEE 802.3, reflected: that of zip files, and of MCUmgr's file checksums. `from`: the CRC of what comes before. */
+export function crc32(bytes: Uint8Array, from = 0): number {
+  let crc = ~from;
   for (const byte of bytes) crc = (crc >>> 8) ^ CRC32[(crc ^ byte) & 0xff]!;
-  return (crc ^ 0xffffffff) >>> 0;
+  return ~crc >>> 0;
 }

@@ -41,6 +41,17 @@ const skip = (reader: Reader, length: number): number => {
   return from;
 };
 
+/** Fields in order: each a kind and what it means. */
+export type Fields = Readonly<Record<string, readonly [kind: Kind<unknown>, description: string]>>;
+
+type KindOf<T> = T extends readonly [Kind<infer V>, string] ? V : never;
+/** The value that fields describe: those that may be absent are optional. */
+export type ValueOf<F extends Fields> = {
+  readonly [K in keyof F as undefined extends KindOf<F[K]> ? never : K]: KindOf<F[K]>;
+} & {
+  readonly [K in keyof F as undefined extends KindOf<F[K]> ? K : never]?: KindOf<F[K]>;
+};
+
 /** Claims room for the next `length` bytes; where they start. */
 const claim = (out: Writer, length: number): number => {
   const from = out.at;
@@ -306,3 +317,33 @@ export const when = <T>(
   render: (value) => (value === undefined ? "-" : of.render(value)),
   sample: (random, earlier) => (present(earlier) ? of.sample(random, earlier) : undefined),
 });
+
+/** Fields behind one another as one value: an entry of a list, a part of a message. They see each other, not what stands before the group. */
+export function group<const F extends Fields>(fields: F): Kind<ValueOf<F>> {
+  const rows = Object.entries(fields).map(([name, [kind]]) => ({ name, kind }));
+  return {
+    type: rows.map(({ name, kind }) => `${name} (${kind.type})`).join(", "),
+    decode(reader) {
+      const value: Record<string, unknown> = {};
+      for (const { name, kind } of rows) {
+        const decoded = kind.decode(reader, value);
+        if (decoded !== undefined) value[name] = decoded;
+      }
+      return value as ValueOf<F>;
+    },
+    encode(value, out) {
+      const all = value as Readonly<Record<string, unknown>>;
+      for (const { name, kind } of rows) kind.encode(all[name], out, all);
+    },
+    render: (value) =>
+      rows.map(({ name, kind }) => `${name} ${kind.render((value as Record<string, unknown>)[name])}`).join(", "),
+    sample(random) {
+      const value: Record<string, unknown> = {};
+      for (const { name, kind } of rows) {
+        const sampled = kind.sample(random, value);
+        if (sampled !== undefined) value[name] = sampled;
+      }
+      return value as ValueOf<F>;
+    },
+  };
+}

@@ -1,4 +1,6 @@
 import { unsafe } from "@noble/ciphers/aes.js";
+import { roomFor } from "../util/bytes.js";
+import { cbcDecrypt, cbcEncrypt, cbcMac, ecbEncrypt } from "./aes-block.js";
 import { cryptoError } from "./errors.js";
 
 const BLOCK = 16;
@@ -32,42 +34,6 @@ function wholeBlocks(blocks: Uint8Array, iv: Uint8Array): void {
     throw cryptoError("block-length", `an initial vector has 16 bytes, not ${iv.length}`, { length: iv.length });
 }
 
-const word = (bytes: Uint8Array, at: number): number =>
-  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-
-function putWord(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-  bytes[at + 2] = value >>> 16;
-  bytes[at + 3] = value >>> 24;
-}
-
-/** One block from `from` to `to` under a prepared schedule, either way. */
-function block(
-  pass: typeof unsafe.encrypt,
-  schedule: Uint32Array,
-  from: Uint8Array,
-  at: number,
-  to: Uint8Array,
-  toAt: number,
-): void {
-  const { s0, s1, s2, s3 } = pass(
-    schedule,
-    word(from, at),
-    word(from, at + 4),
-    word(from, at + 8),
-    word(from, at + 12),
-  );
-  putWord(to, toAt, s0);
-  putWord(to, toAt + 4, s1);
-  putWord(to, toAt + 8, s2);
-  putWord(to, toAt + 12, s3);
-}
-
-const mix = (into: Uint8Array, other: Uint8Array, at = 0): void => {
-  for (let i = 0; i < BLOCK; i++) into[i]! ^= other[at + i]!;
-};
-
 /** A block shifted left by a bit, with 87 mixed in where a bit went out (SP 800-38B 6.1). */
 function doubled(value: Uint8Array): Uint8Array {
   const out = new Uint8Array(BLOCK);
@@ -95,46 +61,44 @@ class PreparedKey implements AesKey {
 
   encrypt(blocks: Uint8Array): Uint8Array {
     wholeBlocks(blocks, ZERO_IV);
-    const out = new Uint8Array(blocks.length);
-    for (let at = 0; at < blocks.length; at += BLOCK) this.#forward(blocks, at, out, at);
+    const out = roomFor(blocks.length);
+    ecbEncrypt(this.#encryption, blocks, out);
     return out;
   }
 
   encryptCbc(blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
     wholeBlocks(blocks, iv);
-    const out = new Uint8Array(blocks.length);
-    const chain = new Uint8Array(iv);
-    for (let at = 0; at < blocks.length; at += BLOCK) {
-      mix(chain, blocks, at);
-      this.#forward(chain, 0, chain, 0);
-      out.set(chain, at);
-    }
+    const out = roomFor(blocks.length);
+    cbcEncrypt(this.#encryption, blocks, out, iv);
     return out;
   }
 
   decryptCbc(blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
     wholeBlocks(blocks, iv);
-    const schedule = (this.#decryption ??= unsafe.expandKeyDecLE(this.#key));
-    const out = new Uint8Array(blocks.length);
-    for (let at = 0; at < blocks.length; at += BLOCK) block(unsafe.decrypt, schedule, blocks, at, out, at);
-    for (let i = 0; i < out.length; i++) out[i]! ^= i < BLOCK ? iv[i]! : blocks[i - BLOCK]!;
+    const out = roomFor(blocks.length);
+    cbcDecrypt((this.#decryption ??= unsafe.expandKeyDecLE(this.#key)), blocks, out, iv);
     return out;
   }
 
   cmac(...parts: readonly Uint8Array[]): Uint8Array {
     const { whole, padded } = (this.#subkeys ??= this.#derive());
-    const chain = new Uint8Array(BLOCK);
-    const buffered = new Uint8Array(BLOCK);
+    const chain = roomFor(BLOCK);
+    const buffered = roomFor(BLOCK);
     let held = 0;
     for (const part of parts)
       for (let at = 0; at < part.length;) {
         if (held === BLOCK) {
-          mix(chain, buffered);
-          this.#forward(chain, 0, chain, 0);
+          cbcMac(this.#encryption, chain, buffered, 0, BLOCK);
           held = 0;
         }
+        // Whole blocks as they are, but for the last one of all, which is not known yet.
+        const whole16 = held === 0 ? part.length - at - ((part.length - at - 1) % BLOCK) - 1 : 0;
+        if (whole16 > 0) {
+          cbcMac(this.#encryption, chain, part, at, at + whole16);
+          at += whole16;
+        }
         const taken = Math.min(BLOCK - held, part.length - at);
-        buffered.set(part.subarray(at, at + taken), held);
+        for (let i = 0; i < taken; i++) buffered[held + i] = part[at + i]!;
         held += taken;
         at += taken;
       }
@@ -142,14 +106,10 @@ class PreparedKey implements AesKey {
       buffered.fill(0, held);
       buffered[held] = 0x80;
     }
-    mix(chain, buffered);
-    mix(chain, held < BLOCK ? padded : whole);
-    this.#forward(chain, 0, chain, 0);
+    const subkey = held < BLOCK ? padded : whole;
+    for (let i = 0; i < BLOCK; i++) buffered[i]! ^= subkey[i]!;
+    cbcMac(this.#encryption, chain, buffered, 0, BLOCK);
     return chain;
-  }
-
-  #forward(from: Uint8Array, at: number, to: Uint8Array, toAt: number): void {
-    block(unsafe.encrypt, this.#encryption, from, at, to, toAt);
   }
 
   #derive(): { whole: Uint8Array; padded: Uint8Array } {

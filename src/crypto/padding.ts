@@ -1,3 +1,4 @@
+import { roomFor } from "../util/bytes.js";
 import { cryptoError } from "./errors.js";
 
 /** ISO/IEC 9797-1 padding methods: 1 fills with zeros, 2 puts a one bit in front of the zeros. */
@@ -23,7 +24,7 @@ export function padZeros(data: Uint8Array, block = 8): Uint8Array {
 /** Adds `80` and zeros up to whole blocks, always at least one byte (ISO/IEC 9797-1, method 2). @throws `crypto/block-length` */
 export function padOne(data: Uint8Array, block = 8): Uint8Array {
   checkBlock(block);
-  const out = new Uint8Array((Math.floor(data.length / block) + 1) * block);
+  const out = roomFor((Math.floor(data.length / block) + 1) * block);
   out.set(data);
   out[data.length] = 0x80;
   return out;

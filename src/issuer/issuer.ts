@@ -16,6 +16,7 @@ import { cardKeys, requireTestKeys, type IssuerKeys } from "./keys.js";
 import { createLedger, type Ledger, type LedgerState } from "./ledger.js";
 import {
   applicationGroupings,
+  contactlessRequest,
   directoryGrouping,
   PPSE_AID,
   storeDataScript,
@@ -87,12 +88,11 @@ export interface Issuer {
    * @throws `issuer/record-too-long`, `issuer/bad-certificate-lengths`
    */
   personalise(card: IssuedCard, options?: PersonaliseOptions): PersonalisationScript;
-  /** The same data through the secure channel of the issuer's domain: whoever carries the commands cannot read them. @throws also `gp/...` */
-  provision(
-    card: IssuedCard,
-    domain: IssuerDomain,
-    options?: Omit<PersonaliseOptions, keyof ScriptOptions>,
-  ): CardAsking<void>;
+  /**
+   * The same data through the secure channel of the issuer's domain: whoever carries the commands cannot read them. The directory is not written:
+   * the element makes it of what the contactless registry is told of each card. @throws also `gp/...`
+   */
+  provision(card: IssuedCard, domain: IssuerDomain, options?: Pick<PersonaliseOptions, "form">): CardAsking<void>;
   readonly authorise: Authorise;
   /**
    * Orders for a card in a device, over its element's wired interface: block, unblock, PIN, limits, offline counters. Its counter goes up by one. A new
@@ -243,12 +243,8 @@ export function createIssuer(options: IssuerOptions): Issuer {
     return report;
   }
 
-  /** The payment application, then the directory that lists it. */
-  function applications(
-    card: IssuedCard,
-    others: readonly IssuedCard[] = [],
-    form?: DeviceProfile["form"],
-  ): readonly ApplicationData[] {
+  /** The payment application. */
+  function application(card: IssuedCard, form: DeviceProfile["form"] | undefined): ApplicationData {
     const { token, profile, issuedAt } = card;
     const groupings = applicationGroupings({
       token,
@@ -260,11 +256,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       form,
       certify: certificates(card),
     });
-    const directory = directoryGrouping([profile, ...others.map((other) => other.profile)]);
-    return [
-      { aid: profile.aid, groupings },
-      { aid: PPSE_AID, groupings: [directory] },
-    ];
+    return { aid: profile.aid, groupings, contactless: contactlessRequest(profile) };
   }
 
   const codes = from ? resumeRandom(from.authorisation) : random.fork("authorisation");
@@ -275,14 +267,14 @@ export function createIssuer(options: IssuerOptions): Issuer {
     ledger,
     issue: (profile, at, { active = true } = {}) => add(profile, vault.newAccount(profile.bin), at, active),
     issueAgain: (card, at, { active = true } = {}) => add(card.profile, card.token.fpan, at, active),
-    personalise(card, { others, form, ...script } = {}) {
-      const steps = applications(card, others, form).flatMap(({ aid, groupings }) =>
-        storeDataScript(aid, groupings, script),
-      );
+    personalise(card, { others = [], form, ...script } = {}) {
+      const directory = directoryGrouping([card, ...others].map(({ profile }) => profile));
+      const { aid, groupings } = application(card, form);
+      const steps = [...storeDataScript(aid, groupings, script), ...storeDataScript(PPSE_AID, [directory], script)];
       return { steps, commands: steps.map((step) => step.command) };
     },
-    provision: (card, domain, { others, form } = {}) =>
-      provision(domain, applications(card, others, form), random.fork(`channel/${card.token.id}`)),
+    provision: (card, domain, { form } = {}) =>
+      provision(domain, [application(card, form)], random.fork(`channel/${card.token.id}`)),
     authorise,
     update,
     pin,

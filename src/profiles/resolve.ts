@@ -63,6 +63,14 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
   const { card, ...element } = file.element;
   if (element.nvmBytes % element.pageBytes !== 0)
     throw fail(["element", "nvmBytes"], `it should be a multiple of the page, ${element.pageBytes} bytes`);
+  const { writeBytes, eraseBytes } = element.cells;
+  if (element.pageBytes % eraseBytes !== 0)
+    throw fail(["element", "cells", "eraseBytes"], `a page of ${element.pageBytes} bytes should be a multiple of it`);
+  if (eraseBytes % writeBytes !== 0)
+    throw fail(
+      ["element", "cells", "writeBytes"],
+      `what is erased together, ${eraseBytes} bytes, should be a multiple`,
+    );
   if (file.management) checkFlash(file.management.flash, fail);
   const { historical: historicalBytes, sameRates, ...activation } = ats;
   return {
@@ -185,8 +193,8 @@ const terminal: Resolver<TerminalProfile> = (data, files, name) => {
 /** Checked data of each kind, made into what the rest of tapbench works with. */
 const reader: Resolver<ReaderProfile> = (data, files, name) => {
   const { title, synthetic, sources, ...file } = checkFile(readerSchema, data, files);
-  const { match, samSlots, usb, extended, maxCommand, response256, quirks } = file;
-  const facts = { match, samSlots, usb, extended, maxCommand, response256, quirks };
+  const { match, samSlots, usb, extended, maxCommand, response256, unfitForLong, quirks } = file;
+  const facts = { match, samSlots, usb, extended, maxCommand, response256, unfitForLong, quirks };
   return { ...head({ title, synthetic, sources }, name, failIn(files)), ...facts };
 };
 

@@ -90,7 +90,7 @@ export const deviceSchema = map({
     nvmBytes: integer(4096, 16_777_216, "bytes of non-volatile memory"),
     pageBytes: integer(16, 4096, "bytes of one page of it"),
     applets: list(
-      map({ module: oneOf(["ppse", "mchip"], "which applet"), aid: aid() }),
+      map({ module: oneOf(["ppse", "mchip", "crs"], "which applet"), aid: aid() }),
       1,
       32,
       "applets",
@@ -105,6 +105,14 @@ export const deviceSchema = map({
     })
       .optional()
       .meta({ description: "GlobalPlatform card management; without it, applets take personalisation as it comes" }),
+    cells: map({
+      writeBytes: integer(1, 64, "bytes that are programmed together").default(4),
+      eraseBytes: integer(1, 4096, "bytes that are erased together, at most a page").default(4),
+      endurance: integer(100, 100_000_000, "writes that a page takes before it wears out").default(100_000),
+    })
+      .prefault({})
+      .meta({ description: "what its memory cells are like" }),
+    commitBytes: integer(64, 32_768, "most bytes that an applet changes in one transaction").default(1024),
   }),
   compute: map({
     command: duration("for any command, before anything else"),
@@ -256,6 +264,10 @@ export const readerSchema = map({
   extended: flag("it carries extended APDUs").default(true),
   maxCommand: integer(5, 65_544, "bytes of the longest command APDU").default(65_544),
   response256: oneOf(["carried", "lost"], "what becomes of responses of exactly 256 bytes").default("carried"),
+  unfitForLong: text(
+    300,
+    "why nothing is loaded, installed or personalised over it unless somebody insists",
+  ).optional(),
   quirks: list(
     map({
       says: text(300, "one sentence"),
@@ -319,9 +331,16 @@ export const domainKeysSchema = map({
         enc: symmetricKeyHex("secure channel encryption"),
         mac: symmetricKeyHex("secure channel message authentication"),
         dek: symmetricKeyHex("data encryption"),
-      }).refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
-        error: "three keys of the same length",
-      }),
+      })
+        .refine(({ enc, mac, dek }) => enc.length === mac.length && mac.length === dek.length, {
+          error: "three keys of the same length",
+        })
+        .refine(({ kind, enc }) => kind === "aes" || enc.length === 16, {
+          error: "keys of 16 bytes with kind des: SCP02 takes double length keys",
+        })
+        .refine(({ kind, diversification }) => kind === "aes" || diversification !== "kdf3", {
+          error: "another diversification with kind des: kdf3 derives AES keys",
+        }),
       { error: (issue) => (issue.code === "invalid_type" ? "a map of labels to kind, enc, mac and dek" : undefined) },
     )
     .meta({ description: "by label" }),

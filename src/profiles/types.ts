@@ -52,6 +52,10 @@ export interface DeviceProfile extends ProfileHead {
   readonly element: {
     readonly nvmBytes: number;
     readonly pageBytes: number;
+    /** Bytes programmed together, bytes erased together, writes that a page endures. */
+    readonly cells: { readonly writeBytes: number; readonly eraseBytes: number; readonly endurance: number };
+    /** Most bytes that one transaction of an applet changes. */
+    readonly commitBytes: number;
     /** Instances that are there when the device leaves the factory. */
     readonly applets: readonly { readonly module: string; readonly aid: Uint8Array }[];
     /** GlobalPlatform card management; absent: applets take personalisation as it comes. */
@@ -201,5 +205,7 @@ export interface ReaderProfile extends ProfileHead {
   readonly maxCommand: number;
   /** What becomes of responses of exactly 256 bytes. */
   readonly response256: "carried" | "lost";
+  /** Why long work (loading, installing, personalising) should not go over it; absent: nothing is known against it. */
+  readonly unfitForLong?: string | undefined;
   readonly quirks: readonly { readonly says: string; readonly evidence: "documented" | "reported" | "measured" }[];
 }

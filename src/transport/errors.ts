@@ -1,6 +1,6 @@
 import { errorTable } from "../util/errors.js";
 
-/** Faults of wires to the outside. Context: `reader`, and for PC/SC `scard`, the code that it gave, in hex. */
+/** Faults of wires to the outside. Context: `reader`, `port` or `address`, and for PC/SC `scard`, the code that it gave, in hex. */
 export const transportError = errorTable("transport", [
   "driver-missing",
   "no-service",
@@ -17,4 +17,9 @@ export const transportError = errorTable("transport", [
   "too-long",
   "overlap",
   "closed",
+  "no-port",
+  "no-permission",
+  "unplugged",
+  "refused",
+  "bad-address",
 ]);

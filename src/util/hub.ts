@@ -92,7 +92,7 @@ export class Hub<Out, In> {
           sentAt = await this.#wire.send(message);
         }
         signal?.throwIfAborted();
-        if (unread.length === 0 && !this.#gone) await sleep(turn.within, signal);
+        if (unread.length === 0 && !this.#gone && turn.within > 0) await sleep(turn.within, signal);
         if (overflow)
           throw utilError(
             "link-overflow",

@@ -24,11 +24,12 @@ const REQUEST = { amount: 1n, terminal: "shop" } as const;
 const ANSWER_16 = unhex("8010000E0E");
 const ANSWER_258 = unhex("8010010000");
 const ROUNDS = 9;
+const NEEDS: readonly string[] = ["pcsc", "nfc-pcsc"];
 /** Programs that are built as this one is. */
 const built = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 export async function run({ seconds }: { seconds: number }) {
-  for (const { name, probe, install } of wires) {
+  for (const { name, probe, install } of wires.filter(({ name }) => NEEDS.includes(name))) {
     const lack = probe();
     if (lack === undefined) continue;
     process.stderr.write(`pcsc: skipped, ${name} is missing: ${lack}; to get it: ${install}\n`);

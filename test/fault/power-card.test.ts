@@ -67,7 +67,7 @@ describe("GENERATE AC", () => {
     const before = start.nvm.operations;
     expect(send(start, generateAc("40")).slice(-4)).toBe("9000");
     const operations = start.nvm.operations - before;
-    expect(operations).toBeGreaterThanOrEqual(5);
+    expect(operations).toBe(5); // amount, count, journal, two places of the directory
     let counted = 0;
     for (const cut of cuts(operations)) {
       const element = newElement();
@@ -143,8 +143,8 @@ describe("personalisation", () => {
     const start = newElement();
     send(start, SELECT_CARD);
     const { old, fresh } = sweep(start, ["6985", "6985", "6985"]);
-    expect(old).toBeGreaterThan(50);
-    expect(fresh).toBeGreaterThan(50);
+    expect(old).toBeGreaterThan(30);
+    expect(fresh).toBeGreaterThan(5);
   });
 
   test("over another card: the old card or the new one, and the counter of both", () => {
@@ -152,8 +152,8 @@ describe("personalisation", () => {
     const before = visible(start).slice(1);
     expect(before.at(-1)).toBe("770A82021980940410010100" + "9000");
     const { old, fresh } = sweep(start, before);
-    expect(old).toBeGreaterThan(50);
-    expect(fresh).toBeGreaterThan(50);
+    expect(old).toBeGreaterThan(30);
+    expect(fresh).toBeGreaterThan(5);
 
     for (const cut of cuts(40)) {
       const element = newElement();

@@ -18,7 +18,7 @@ import {
 } from "../../src/protocols/gp/poller.js";
 import { hex, unhex } from "../../src/util/bytes.js";
 import { CARD_AID, encodeGroupings, groupings, PPSE_NAME, SELECT_CARD, send } from "../support/emulated-card.js";
-import { ask, gpCard, ISSUER_DOMAIN, open, PAYMENT_DOMAIN, TEST_KEYS } from "../support/gp-card.js";
+import { ask, gpCard, ISSUER_DOMAIN, lv, open, PAYMENT_DOMAIN, secured, TEST_KEYS } from "../support/gp-card.js";
 
 /*
  * The power goes before and inside every operation on the memory of a management command. Afterwards the card is as it was before the command or as
@@ -93,10 +93,69 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: "STORE DATA to an application, its keys enciphered",
+    domain: PAYMENT_DOMAIN,
+    act: (element, card) => {
+      ask(element, personalize(card, unhex(CARD_AID)));
+      const { "8000": keys, ...rest } = groupings();
+      const secret = `8000${lv(hex(card.protect(unhex(keys!))))}`;
+      does(element, card, `80E20800${lv(encodeGroupings(rest))}`);
+      does(element, card, `80E2E801${lv(secret)}`);
+    },
+  },
+  {
+    name: "INSTALL of what takes a privilege from the issuer's domain",
+    act: (element, card) => does(element, card, installed("000200")),
+  },
+  {
+    name: "DELETE of what gives a privilege back to it",
+    before: (element, card) => does(element, card, installed("000200")),
+    act: (element, card) => ask(element, deleteObject(card, APPLICATION)),
+  },
+  {
+    name: "INSTALL [for load, install and make selectable]",
+    before: (element, card) => ask(element, deleteObject(card, PACKAGE, true)),
+    act: (element, card) => {
+      does(element, card, `80E60E01${lv(`${lv(hex(PACKAGE))}00000000`)}`);
+      does(element, card, `80E88000${lv("C40101")}`);
+      does(element, card, installed("00").replace("80E60C00", "80E60E03"));
+    },
+  },
+  {
+    name: "INSTALL [for extradition]",
+    act: (element, card) => does(element, card, `80E61000${lv(`${lv("A000000151000000")}00${lv(CARD_AID)}000000`)}`),
+  },
+  {
+    name: "INSTALL [for registry update]",
+    act: (element, card) => does(element, card, `80E64000${lv(`0000${lv(CARD_AID)}${lv("000200")}0000`)}`),
+  },
+  {
+    name: "SET STATUS of a domain and its applications",
+    act: (element, card) => does(element, card, `80F06080${lv(hex(PAYMENT_DOMAIN))}`),
+  },
+  {
+    name: "SET STATUS of a domain and its applications, back",
+    before: (element, card) => does(element, card, `80F06080${lv(hex(PAYMENT_DOMAIN))}`),
+    act: (element, card) => does(element, card, `80F06000${lv(hex(PAYMENT_DOMAIN))}`),
+  },
+  {
+    name: "STORE DATA of the domain's own in a grouping",
+    act: (element, card) => does(element, card, `80E28800${lv(`0070${lv("4203112233450401020304")}`)}`),
+  },
+  {
     name: "STORE DATA of the domain's own",
     act: (element, card) => ask(element, storeData(card, unhex("4203112233"), "berTlv")),
   },
 ];
+
+/** INSTALL [for install and make selectable] of the directory's class, with privileges. */
+const installed = (privileges: string): string =>
+  `80E60C00${lv([hex(PACKAGE), hex(MODULE), hex(APPLICATION), privileges, "C900", ""].map(lv).join(""))}`;
+
+function does(element: SecureElement, card: SecuredCard, command: string): void {
+  const answer = secured(element, card, command);
+  if (!answer.endsWith("9000")) throw new Error(`${command} is ${answer}`);
+}
 
 function personalised(element: SecureElement): void {
   ask(element, selectDomain(PAYMENT_DOMAIN));
@@ -113,7 +172,10 @@ function seen(element: SecureElement, after?: KeySet): string {
   const keys = after && info.includes("32") ? after : TEST_KEYS;
   const { channel } = open(element, 0x33, keys);
   const lists = (["issuerDomain", "applications", "loadFilesAndModules"] as const).map((scope) =>
-    ask(element, getStatus(channel, scope)).map(({ aid, lifeCycle }) => `${hex(aid)}:${lifeCycle}`),
+    ask(element, getStatus(channel, scope)).map(
+      ({ aid, lifeCycle, privileges, domain }) =>
+        `${hex(aid)}:${lifeCycle}:${[...(privileges ?? [])].join()}:${domain ? hex(domain) : ""}`,
+    ),
   );
   const free = hex(ask(element, getData(channel, 0xff21))!);
   const own = ask(element, getData(channel, 0x42));

@@ -1,20 +1,28 @@
 import { describe, expect, test } from "vitest";
-import { Nvm, type PowerCut } from "../../emulator/se/nvm.js";
+import { Nvm, type NvmCells, type PowerCut } from "../../emulator/se/nvm.js";
 import { ObjectStore } from "../../emulator/se/store.js";
 import { hex } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 
 /*
- * The power goes before every operation of a change, and inside it with every number of bytes that makes a difference. Whatever was
- * interrupted is there as before or as after, and the store goes on.
+ * The power goes before every operation of a change, and inside it with every number of bytes that makes a difference; what was not written yet is
+ * as it was, erased, or random. Whatever was interrupted is there as before or as after, and the store goes on.
  */
 
-const SIZE = 8_192;
+const SIZE = 12_288;
 const PAGE = 64;
+const cells = (writeBytes: number, eraseBytes: number): NvmCells => ({
+  writeBytes,
+  eraseBytes,
+  endurance: 1_000_000,
+  seed: 1,
+});
+/** EEPROM by the byte, by the word, and a memory that erases half or whole pages. */
+const KINDS = [cells(1, 1), cells(4, 4), cells(4, 32), cells(8, 64)] as const;
 
 /** 1: 100 bytes, 2: 300, 3: 20; counters 10 and 11 at 5 and 255. */
-function filled(): Nvm {
-  const nvm = new Nvm(SIZE, PAGE);
+function filled(kind: NvmCells): Nvm {
+  const nvm = new Nvm(SIZE, PAGE, undefined, kind);
   const store = new ObjectStore(nvm);
   store.put(1, new Uint8Array(100).fill(0x11));
   store.put(2, new Uint8Array(300).fill(0x22));
@@ -77,19 +85,21 @@ function operationsOf(nvm: Nvm, act: () => void): number {
   return nvm.operations - before;
 }
 
-/** Before every operation, and inside with every number of bytes up to a page. */
-function cutsOf(count: number): PowerCut[] {
-  return Array.from({ length: count }, (_, i) => i + 1).flatMap((operation) => [
+/** Before every operation, and inside with every number of words up to a page, then with the rest erased or random. */
+function cutsOf(count: number, { writeBytes }: NvmCells): PowerCut[] {
+  return Array.from({ length: count }, (_, i) => i + 1).flatMap((operation): PowerCut[] => [
     { before: operation },
-    ...Array.from({ length: PAGE + 1 }, (_, kept) => ({ inside: operation, kept })),
+    ...Array.from({ length: PAGE / writeBytes + 1 }, (_, words) => ({ inside: operation, kept: words * writeBytes })),
+    ...[0, 3, 8, 21].map((kept) => ({ inside: operation, kept, rest: "erased" as const })),
+    ...Array.from({ length: 12 }, (_, kept) => ({ inside: operation, kept, rest: { noise: kept } })),
   ]);
 }
 
-const base = filled().snapshot();
-const copy = (): Nvm => new Nvm(SIZE, PAGE, base);
-const BEFORE = seen(new ObjectStore(copy()));
+describe.each(KINDS)("a power cut, $writeBytes bytes written and $eraseBytes erased together, anywhere in", (kind) => {
+  const base = filled(kind).snapshot();
+  const copy = (from = base): Nvm => new Nvm(SIZE, PAGE, from, kind);
+  const BEFORE = seen(new ObjectStore(copy()));
 
-describe("a power cut anywhere in", () => {
   test.each(SCRIPTS)("%s leaves the store as before or as after", (_, act) => {
     const whole = copy();
     const count = operationsOf(whole, () => act(new ObjectStore(whole)));
@@ -97,7 +107,7 @@ describe("a power cut anywhere in", () => {
     expect(after).not.toEqual(BEFORE);
 
     const found = new Set<string>();
-    for (const cut of cutsOf(count)) {
+    for (const cut of cutsOf(count, kind)) {
       const nvm = copy();
       expect(cutAt(nvm, cut, () => act(new ObjectStore(nvm)))).toBe(true);
       const store = new ObjectStore(nvm);
@@ -117,16 +127,20 @@ describe("a power cut anywhere in", () => {
     const count = operationsOf(whole, () => act(new ObjectStore(whole)));
     const after = seen(new ObjectStore(whole));
     let twice = 0;
-    for (const first of cutsOf(count)) {
+    for (const first of cutsOf(count, kind)) {
       const once = copy();
       cutAt(once, first, () => act(new ObjectStore(once)));
       const torn = once.snapshot();
-      const opening = new Nvm(SIZE, PAGE, torn);
+      const opening = copy(torn);
       const needed = operationsOf(opening, () => void new ObjectStore(opening));
       const expected = seen(new ObjectStore(opening));
       for (let operation = 1; operation <= needed; operation++)
-        for (const second of [{ before: operation }, { inside: operation, kept: 0 }, { inside: operation, kept: 5 }]) {
-          const nvm = new Nvm(SIZE, PAGE, torn);
+        for (const second of [
+          { before: operation },
+          { inside: operation, kept: 0 },
+          { inside: operation, kept: 5, rest: { noise: operation } },
+        ]) {
+          const nvm = copy(torn);
           expect(cutAt(nvm, second, () => void new ObjectStore(nvm))).toBe(true);
           const store = new ObjectStore(nvm);
           expect(seen(store)).toEqual(expected);
@@ -140,11 +154,12 @@ describe("a power cut anywhere in", () => {
   });
 
   test("formatting: an erased memory opens at the next try", () => {
-    const fresh = new Nvm(SIZE, PAGE);
+    const erased = (): Nvm => new Nvm(SIZE, PAGE, undefined, kind);
+    const fresh = erased();
     const count = operationsOf(fresh, () => void new ObjectStore(fresh));
     expect(count).toBe(2);
-    for (const cut of cutsOf(count)) {
-      const nvm = new Nvm(SIZE, PAGE);
+    for (const cut of cutsOf(count, kind)) {
+      const nvm = erased();
       expect(cutAt(nvm, cut, () => void new ObjectStore(nvm))).toBe(true);
       const store = new ObjectStore(nvm);
       expect(store.ids).toEqual([]);
@@ -155,18 +170,18 @@ describe("a power cut anywhere in", () => {
 });
 
 test("a counter never shows less than a value that was returned as durable, cut after cut", () => {
-  let nvm = filled();
+  let nvm = filled(KINDS[1]);
   let durable = 5;
   for (let round = 0; round < 300; round++) {
     const store = new ObjectStore(nvm);
     const value = durable + 1 + (round % 3) * 100;
-    const operation = 1 + (round % 2);
-    const lost = cutAt(nvm, { inside: operation, kept: round % 5 }, () => store.writeCounter(10, value));
+    const cuts: PowerCut[] = [{ inside: 1, kept: 4 * (round % 3), rest: { noise: round } }, { before: 2 }];
+    const lost = cutAt(nvm, cuts[round % 2]!, () => store.writeCounter(10, value));
     const now = new ObjectStore(nvm).counter(10);
     if (!lost) expect(now).toBe(value);
     expect([durable, value]).toContain(now);
     durable = now;
-    nvm = new Nvm(SIZE, PAGE, nvm.snapshot());
+    nvm = new Nvm(SIZE, PAGE, nvm.snapshot(), KINDS[1]);
   }
   expect(durable).toBeGreaterThan(100);
 });

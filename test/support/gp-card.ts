@@ -1,13 +1,15 @@
 import type { CardInterface } from "../../emulator/se/applet.js";
 import { SecureElement, type ElementOptions } from "../../emulator/se/element.js";
+import { crs } from "../../emulator/se/gp/crs.js";
 import { securityDomain } from "../../emulator/se/gp/domain.js";
 import type { StoredKeys } from "../../emulator/se/gp/keys.js";
 import { PACKAGES } from "../../emulator/se/gp/packages.js";
 import { mchip } from "../../emulator/se/mchip/applet.js";
 import { ppse } from "../../emulator/se/ppse.js";
-import { openSession, type KeySet, type Opened } from "../../src/protocols/gp/poller.js";
+import { openSession, type KeySet, type Opened, type SecuredCard } from "../../src/protocols/gp/poller.js";
+import { decodeCommand, encodeResponse } from "../../src/protocols/iso7816/apdu.js";
 import { exchange, type CardAsking } from "../../src/protocols/iso7816/poller.js";
-import { unhex } from "../../src/util/bytes.js";
+import { hex, unhex } from "../../src/util/bytes.js";
 import { seededRandom } from "../../src/util/random.js";
 import { CARD_AID, COMPUTE, PPSE_NAME } from "./emulated-card.js";
 
@@ -59,6 +61,28 @@ export function gpCard(
   });
 }
 
+/** A second card's name, and a third's. */
+export const SECOND_AID = "A0000000043060";
+export const THIRD_AID = "A00000000410101213";
+
+/** The same with the CRS application and three payment applications. Numbers: domains 1 and 2, then in this order. */
+export const contactlessCard = (changes: Partial<ElementOptions> = {}): SecureElement =>
+  gpCard(
+    {},
+    {
+      nvmBytes: 65_536,
+      applets: [
+        { module: "ppse", aid: unhex(PPSE_NAME) },
+        { module: "mchip", aid: unhex(CARD_AID) },
+        { module: "mchip", aid: unhex(SECOND_AID) },
+        { module: "mchip", aid: unhex(THIRD_AID) },
+        { module: "crs", aid: unhex("A00000015143525300") },
+      ],
+      modules: [ppse, mchip, securityDomain, crs],
+      ...changes,
+    },
+  );
+
 /** Drives a dialogue against the element, `61xx` and `6Cxx` included. Fails where the power was cut. */
 export function ask<R>(element: SecureElement, dialogue: CardAsking<R>, via: CardInterface = "wired"): R {
   let step = dialogue.next();
@@ -92,3 +116,10 @@ export const open = (
     }),
     via,
   );
+
+/** One command as it is without its secure channel, sent through it; its answer likewise. */
+export const secured = (element: SecureElement, channel: SecuredCard, command: string): string =>
+  hex(encodeResponse(ask(element, channel.send(decodeCommand(unhex(command))))));
+
+/** One byte of length in front. */
+export const lv = (value: string): string => (value.length / 2).toString(16).padStart(2, "0").toUpperCase() + value;

@@ -23,20 +23,20 @@ const PER_BYTE: Nanos = 10 * US;
 
 export interface Host {
   readonly port: SimPort<Uint8Array, Uint8Array>;
-  poller(options?: PollerOptions): SmpPoller;
+  readonly poller: (options?: PollerOptions) => SmpPoller;
   /** Runs a dialogue to its end, in virtual time. */
-  run<R>(dialogue: Dialogue<Uint8Array, Uint8Array, R>): R;
+  readonly run: <R>(dialogue: Dialogue<Uint8Array, Uint8Array, R>) => R;
   /** A message, in hex, and what comes back within 5 s; undefined: nothing. */
-  raw(message: string): string | undefined;
+  readonly raw: (message: string) => string | undefined;
   readonly lines: string[];
-  detach(): void;
+  readonly detach: () => void;
 }
 
 export interface Managed {
   readonly sim: Sim;
   readonly device: EmulatedDevice;
   readonly mcu: Mcu;
-  host(name?: string, up?: Carry, down?: Carry): Host;
+  readonly host: (name?: string, up?: Carry, down?: Carry) => Host;
 }
 
 /** A reference band, and hosts on wires of its own that take whole messages. */

@@ -46,7 +46,8 @@ class Slot implements ImageSlot {
 
   readonly image = () => {
     if (!isImage(this.read(0, HEADER_BYTES))) return undefined;
-    return attempt(() => parseImage(this.read(0, this.size)));
+    const bytes = this.read(0, this.size);
+    return attempt(() => parseImage(bytes));
   };
 
   readonly found = () => {
@@ -128,7 +129,7 @@ export function smallBoot(layout: SmallBoot): Firmware {
       }
       const payload = pairs(flash, layout)[0]?.[0].image()?.payload;
       const hangs = payload && hex(payload.subarray(0, HANGS.length)) === hex(HANGS);
-      return { took: 0, ...(hangs && { hangs: WATCHDOG }) };
+      return hangs ? { took: 0, runs: false, watchdog: WATCHDOG } : { took: 0, runs: true };
     },
   };
 }

@@ -1,4 +1,6 @@
 import { Mcu } from "../../emulator/mcu/mcu.js";
+import type { BootOutcome } from "../../emulator/boot/outcome.js";
+import { bootFirmware, type SwappingBoot } from "../../emulator/mcu/image-boot.js";
 import type { ImageSlots } from "../../emulator/mcu/image-slots.js";
 import { SimPort } from "../../emulator/sim/port.js";
 import { Sim } from "../../emulator/sim/sim.js";
@@ -7,13 +9,13 @@ import type { ManagementProfile } from "../../src/profiles/types.js";
 import { buildImage, type BuildOptions } from "../../src/protocols/mcuboot/build.js";
 import { parseVersion } from "../../src/protocols/mcuboot/version.js";
 import { Sequences, SmpPoller, type PollerOptions } from "../../src/protocols/smp/poller.js";
-import { NO_BYTES } from "../../src/util/bytes.js";
+import { hex, NO_BYTES } from "../../src/util/bytes.js";
 import { converseSync } from "../../src/util/converse.js";
 import type { Dialogue } from "../../src/util/dialogue.js";
 import { seededRandom } from "../../src/util/random.js";
 import { MS, type Nanos } from "../../src/util/time.js";
 import type { Carry } from "./managed-device.js";
-import { install, smallBoot } from "./small-boot.js";
+import { HANGS, install, smallBoot } from "./small-boot.js";
 
 /** Signs the test device's images. */
 export const KEY: SigningKey = readSigningKey(generateSigningKey("ed25519", seededRandom("updatable/key")));
@@ -49,11 +51,22 @@ export interface WireModel {
   readonly perByte?: Nanos | undefined;
 }
 
-/** A microcontroller with two slots for each image and the boot loader of small-boot.ts, running 1.0.0. */
-export function updatable(changes: Partial<ManagementProfile> = {}, { images = 1, slotBytes = SLOT } = {}) {
+export interface Setup {
+  readonly images?: number;
+  readonly slotBytes?: number;
+  /** That of emulator/boot, instead of small-boot.ts. */
+  readonly mode?: SwappingBoot["mode"] | undefined;
+}
+
+/** A microcontroller with two slots for each image and a boot loader, running 1.0.0. */
+export function updatable(
+  changes: Partial<ManagementProfile> = {},
+  { images = 1, slotBytes = SLOT, mode }: Setup = {},
+) {
   const sim = new Sim();
   const layout = { slotBytes, images, keys: [KEY] };
-  const storage = 2 * images * slotBytes;
+  const scratch = { offset: 2 * images * slotBytes, size: 8 * 4096 };
+  const storage = scratch.offset + scratch.size;
   const profile: ManagementProfile = {
     bufferBytes: 512,
     bufferCount: 10,
@@ -71,7 +84,12 @@ export function updatable(changes: Partial<ManagementProfile> = {}, { images = 1
     },
     ...changes,
   };
-  const firmware = smallBoot(layout);
+  const at = (n: number) => ({ offset: n * slotBytes, size: slotBytes });
+  const pairs = Array.from({ length: images }, (_, i) => ({ primary: at(2 * i), secondary: at(2 * i + 1) }));
+  const starts = ({ runs }: BootOutcome): boolean => hex(runs!.image.payload.subarray(0, HANGS.length)) !== hex(HANGS);
+  const firmware = mode
+    ? bootFirmware({ mode, images: pairs, keys: [KEY], ...(mode === "scratch" && { scratch }) }, starts)
+    : smallBoot(layout);
   const mcu = new Mcu(sim, {
     identity: { model: "test-device", title: "Test device", firmware: "1.0.0", verification: "none" },
     profile,

@@ -24,12 +24,31 @@ function lacksBinding(): string | undefined {
   }
 }
 
+function lacksSerial(): string | undefined {
+  try {
+    const here = createRequire(import.meta.url);
+    for (const name of ["@serialport/stream", "@serialport/bindings-cpp"]) here.resolve(name);
+  } catch {
+    return "no @serialport/stream with @serialport/bindings-cpp";
+  }
+  return programMissing("socat");
+}
+
 /** The wires that tests can drive. */
 export const wires: readonly WireRow[] = [
   { name: "emu", probe: () => undefined, install: "npm ci" },
+  { name: "serial", probe: lacksSerial, install: "apt-get install socat && npm ci" },
+  { name: "udp", probe: () => undefined, install: "npm ci" },
+  // Compiles what stands in for socat.
+  { name: "cc", probe: () => programMissing("gcc"), install: "apt-get install gcc libc6-dev" },
   // Wireshark's command line, and the tools beside it that write captures of their own.
   { name: "tshark", probe: () => programMissing("tshark", "text2pcap", "editcap"), install: "apt-get install tshark" },
   { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
+  {
+    name: "python-cbor2",
+    probe: () => (existsSync("/usr/lib/python3/dist-packages/cbor2") ? undefined : "Debian's Python has no cbor2"),
+    install: "apt-get install python3-cbor2 python3-serial",
+  },
   {
     name: "pcsc",
     probe: lacksPcscd,

@@ -2,9 +2,11 @@ import type { Privilege } from "../../../src/protocols/gp/registry.js";
 import { ACTIVATION, APPLICATION_STATES, CARD_STATES } from "../../../src/protocols/gp/registry.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { NO_BYTES } from "../../../src/util/bytes.js";
+import { isTapbenchError } from "../../../src/util/errors.js";
 import { emulatorError } from "../../errors.js";
 import type { AnyApplet, AppletContext, AppletStorage, CardManager, CardSettings } from "../applet.js";
 import { InstanceStorage } from "../instance-storage.js";
+import { contactlessView, inOrder, reachable, type ContactlessView, type VolatilePriority } from "./contactless.js";
 import type { ObjectStore } from "../store.js";
 import { storeKeys, type StoredKeys } from "./keys.js";
 import { CardRegistry, type ApplicationEntry, type LoadFileEntry } from "./registry.js";
@@ -54,6 +56,11 @@ const ISSUER_PRIVILEGES: readonly Privilege[] = [
 
 const DOMAIN_MODULE = "security-domain";
 
+/** Applications that the card's maker gives privileges and takes off the air; they are the issuer's. */
+const ISSUERS_OWN: ReadonlyMap<string, readonly Privilege[]> = new Map([
+  ["crs", ["contactlessActivation", "globalRegistry"]],
+]);
+
 /** The load file in which the built-in domain is: loaded by the card's maker. */
 const packageOf = (settings: CardSettings, applet: string): Omit<LoadFileEntry, "domain"> => {
   const found = settings.packages.find(({ modules }) => modules.some((module) => module.applet === applet));
@@ -75,6 +82,7 @@ export function manufacture(
     owner: Uint8Array,
     privileges: readonly Privilege[],
     lifeCycle: number,
+    activation: number = ACTIVATION.activated,
   ): ApplicationEntry => {
     const file = packageOf(settings, applet);
     if (!registry.loadFile(file.aid)) registry.putLoadFile({ ...file, domain: issuer.aid });
@@ -87,18 +95,32 @@ export function manufacture(
       domain: owner,
       privileges: new Set(privileges),
       lifeCycle,
-      activation: ACTIVATION.activated,
+      activation,
     };
-    registry.putApplication(entry);
+    registry.putApplications([entry]);
     return entry;
   };
   const { personalized, selectable } = APPLICATION_STATES;
   const first = add(DOMAIN_MODULE, issuer.aid, issuer.aid, ISSUER_PRIVILEGES, personalized);
   storeKeys(new InstanceStorage(store, first.number), issuer.version, issuer.keys);
-  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain"], personalized);
+  const owner = add(DOMAIN_MODULE, domain.aid, issuer.aid, ["securityDomain", "trustedPath"], personalized);
   storeKeys(new InstanceStorage(store, owner.number), domain.version, domain.keys);
-  for (const { module, aid } of applications) add(module, aid, domain.aid, [], selectable);
+  for (const { module, aid } of applications) {
+    const own = ISSUERS_OWN.get(module);
+    if (own) add(module, aid, issuer.aid, own, selectable, ACTIVATION.deactivated);
+    else add(module, aid, domain.aid, [], selectable);
+  }
+  // Whoever looks at a new card starts to count at zero (Amendment C 3.11.2.3).
+  registry.change([], { updates: 0 });
   registry.cardState = CARD_STATES.secured;
+}
+
+interface Kept {
+  readonly changes: number;
+  readonly first: readonly number[];
+  /** In the order of selection. */
+  readonly order: readonly Instance[];
+  readonly views: Map<number, ContactlessView>;
 }
 
 /** The card while it has power: its registry, and the instances that follow from it. */
@@ -107,10 +129,14 @@ export class GpCard {
   readonly #store: ObjectStore;
   readonly #settings: CardSettings;
   readonly #modules: ReadonlyMap<string, AnyApplet>;
+  readonly #first: VolatilePriority;
   #seen = -1;
+  /** What follows from the registry and the volatile priority, until either changes. */
+  #kept: Kept | undefined;
   #instances: readonly Instance[] = [];
 
-  constructor(store: ObjectStore, settings: CardSettings, modules: readonly AnyApplet[]) {
+  constructor(store: ObjectStore, settings: CardSettings, modules: readonly AnyApplet[], first: VolatilePriority) {
+    this.#first = first;
     this.#store = store;
     this.#settings = settings;
     this.#modules = new Map(modules.map((applet) => [applet.module, applet]));
@@ -126,30 +152,75 @@ export class GpCard {
     return this.#instances;
   }
 
+  /** In the order in which SELECT by a part of a name looks at them: over the air by priority (Amendment C chapter 6). */
+  candidates(via: AppletContext["via"]): readonly Instance[] {
+    if (via === "wired") return this.instances;
+    return this.#keep().order;
+  }
+
   /** Whether an interface's SELECT finds it: life cycles, and over the air the contactless activation state. */
   selectable({ entry }: Instance, via: AppletContext["via"]): boolean {
     if (!entry) return true;
     const { locked, selectable } = APPLICATION_STATES;
-    const domain = entry.privileges.has("securityDomain");
     const { cardState } = this.registry;
     if (cardState === CARD_STATES.cardLocked && !entry.privileges.has("finalApplication")) return false;
     if ((entry.lifeCycle & locked) !== 0 || entry.lifeCycle < selectable) return false;
-    return via === "wired" || domain || entry.activation === ACTIVATION.activated;
+    return reachable(entry, via);
+  }
+
+  /** Whether commands reach an application that is selected: on a locked card only the final one, on a terminated one the issuer's domain (5.1.1). */
+  serves({ number, entry }: Instance): boolean {
+    const { cardState } = this.registry;
+    if (cardState === CARD_STATES.terminated) return number === this.issuer.number;
+    return cardState !== CARD_STATES.cardLocked || entry?.privileges.has("finalApplication") === true;
+  }
+
+  /** Locked, or at its end: no logical channels are opened (11.7.3.2). */
+  get locked(): boolean {
+    const { cardState } = this.registry;
+    return cardState === CARD_STATES.cardLocked || cardState === CARD_STATES.terminated;
   }
 
   get terminated(): boolean {
     return this.registry.cardState === CARD_STATES.terminated;
   }
 
-  /** The issuer's domain: selected when nothing is, and by a name of no bytes. */
+  /** The issuer's domain: selected by a name of no bytes. */
   get issuer(): Instance {
     return this.instances[0]!;
+  }
+
+  /** Selected when nothing is: whoever has the Card Reset privilege, the issuer's domain where that one is not selectable. */
+  defaultFor(via: AppletContext["via"]): Instance {
+    const chosen = this.instances.find(({ entry }) => entry?.privileges.has("cardReset"));
+    return chosen && this.selectable(chosen, via) ? chosen : this.issuer;
+  }
+
+  #keep(): Kept {
+    const { changes } = this.registry;
+    const first = this.#first.numbers;
+    if (this.#kept?.changes !== changes || this.#kept.first !== first) {
+      const byNumber = new Map(this.instances.map((instance) => [instance.number, instance]));
+      const order = inOrder(this.registry, this.#first).map(({ number }) => byNumber.get(number)!);
+      this.#kept = { changes, first, order, views: new Map() };
+    }
+    return this.#kept;
+  }
+
+  /** The contactless registry for one of the card's applications. The same object until something changes. */
+  contactlessFor({ number, entry }: Instance): ContactlessView | undefined {
+    if (!entry) return undefined;
+    const { views } = this.#keep();
+    let view = views.get(number);
+    if (!view) views.set(number, (view = contactlessView(this.registry, this.#first, entry)));
+    return view;
   }
 
   /** What a domain is given; other applications get nothing. */
   managerFor(
     instance: Instance,
     contextFor: (instance: Instance, secured: boolean) => AppletContext,
+    selected: (number: number) => boolean,
   ): CardManager | undefined {
     const { entry } = instance;
     if (!entry?.privileges.has("securityDomain")) return undefined;
@@ -159,11 +230,13 @@ export class GpCard {
       own: entry,
       settings: this.#settings,
       freeMemory: this.#store.free,
+      selected: ({ number }) => selected(number),
       storageOf: (domain): AppletStorage => new InstanceStorage(this.#store, domain.number),
-      install: (wanted, parameters) => this.#install(wanted, parameters, contextFor),
-      forward: (to, state, command) => {
+      install: (wanted, parameters, loadFile) => this.#install(wanted, parameters, loadFile, contextFor),
+      forward: (to, state, command, decipher) => {
         const target = this.#instance(to);
-        return target.applet.process(contextFor(target, true), state ?? target.applet.initial, command);
+        const targets = { ...contextFor(target, true), decipher };
+        return target.applet.process(targets, state ?? target.applet.initial, command);
       },
     };
   }
@@ -171,19 +244,25 @@ export class GpCard {
   #install(
     wanted: Omit<ApplicationEntry, "number" | "applet">,
     parameters: Uint8Array,
+    file: LoadFileEntry,
     contextFor: (instance: Instance, secured: boolean) => AppletContext,
   ): number {
-    const file = this.registry.loadFile(wanted.loadFile);
-    const applet = file?.modules.find(({ aid }) => Buffer.compare(aid, wanted.module) === 0)?.applet;
+    const applet = file.modules.find(({ aid }) => Buffer.compare(aid, wanted.module) === 0)?.applet;
     if (applet === undefined || !this.#modules.has(applet)) return SW.dataNotFound;
-    if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.conditionsOfUse;
+    if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.wrongData;
     const entry: ApplicationEntry = { ...wanted, number: this.registry.freeNumber(), applet };
     const instance = this.#instance(entry);
-    // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
-    const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
-    if (sw === SW.ok) this.registry.putApplication(entry);
-    else this.registry.clear();
-    return sw;
+    try {
+      // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
+      const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
+      if (sw === SW.ok) this.registry.putApplications([entry], file);
+      else this.registry.clear();
+      return sw;
+    } catch (error) {
+      if (!isTapbenchError(error, "emulator/store-full")) throw error;
+      this.registry.clear();
+      return SW.noMemory;
+    }
   }
 
   #instance(entry: ApplicationEntry): Instance {

@@ -1,4 +1,5 @@
 import { ascii, concat, unhex } from "../../../src/util/bytes.js";
+import { CRS_AID, CRS_PACKAGE } from "../../../src/protocols/gp/contactless.js";
 import type { LoadFileEntry } from "./registry.js";
 
 /*
@@ -25,4 +26,16 @@ const DOMAINS: Omit<LoadFileEntry, "domain"> = {
   modules: [{ aid: unhex("A000000151535041"), applet: "security-domain" }],
 };
 
-export const PACKAGES: readonly Omit<LoadFileEntry, "domain">[] = [DOMAINS, one("PPSE", "ppse"), one("MCHIP", "mchip")];
+/** The contactless registry service application has a name of its own, too (Amendment C 3.11.1). */
+const CRS: Omit<LoadFileEntry, "domain"> = {
+  aid: CRS_PACKAGE,
+  version: VERSION,
+  modules: [{ aid: CRS_AID, applet: "crs" }],
+};
+
+export const PACKAGES: readonly Omit<LoadFileEntry, "domain">[] = [
+  DOMAINS,
+  one("PPSE", "ppse"),
+  one("MCHIP", "mchip"),
+  CRS,
+];

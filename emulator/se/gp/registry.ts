@@ -1,6 +1,7 @@
-import { findTlv, parseTlv, tlv } from "../../../src/codec/tlv.js";
+import { findTlv, parseTlv, tlv, type Tlv } from "../../../src/codec/tlv.js";
+import type { ContactlessObjects } from "../../../src/protocols/gp/contactless.js";
 import { privilegeBytes, privilegesOf, REGISTRY_TAGS, type Privilege } from "../../../src/protocols/gp/registry.js";
-import { ascii, equalBytes, NO_BYTES, u32be } from "../../../src/util/bytes.js";
+import { ascii, concat, equalBytes, NO_BYTES, readUint, u16be, u32be } from "../../../src/util/bytes.js";
 import { emulatorError } from "../../errors.js";
 import type { ObjectStore } from "../store.js";
 
@@ -25,6 +26,27 @@ export interface ApplicationEntry {
   readonly activation: number;
   /** Bytes of memory that it may have; absent: no bound of its own. */
   readonly quota?: number;
+  /** The rest of its contactless parameters; absent: nothing was ever said of them. */
+  readonly contactless?: ContactlessPart | undefined;
+}
+
+/** What Amendment C adds to an entry, besides its activation state. */
+export interface ContactlessPart {
+  readonly objects: ContactlessObjects;
+  /** Activation state that is taken when the application becomes selectable, and when a lock comes off. */
+  readonly initial: number;
+  /** Changes of this entry's contactless part, 0 to 65535 and round again. */
+  readonly updates: number;
+}
+
+/** What Amendment C keeps for the card as a whole. */
+export interface ContactlessCard {
+  /** Global update counter, 0 to 65535 and round again. */
+  readonly updates: number;
+  /** Numbers of applications in the order of selection; those that are not named follow by number. */
+  readonly order: readonly number[];
+  /** The contactless interface is switched on. */
+  readonly on: boolean;
 }
 
 /** An executable load file and the modules in it, each a built-in class. */
@@ -40,10 +62,42 @@ const OS_AREA = 0x7fff_0000;
 const APPLICATIONS = OS_AREA + 0x0000;
 const LOAD_FILES = OS_AREA + 0x1000;
 const CARD = OS_AREA + 0xf000;
+const CONTACTLESS = OS_AREA + 0xf001;
 const LAST_NUMBER = 0x0fff;
 
 /** The tags of GET STATUS, and our own for what it does not tell. */
-const TAG = { ...REGISTRY_TAGS, applet: 0x9f50, quota: 0xc8, modules: 0xe4 } as const;
+const TAG = {
+  ...REGISTRY_TAGS,
+  applet: 0x9f50,
+  quota: 0xc8,
+  modules: 0xe4,
+  contactless: 0xe5,
+  changes: 0x9f51,
+} as const;
+
+const encodePart = ({ objects, initial, updates }: ContactlessPart): Uint8Array =>
+  tlv(
+    TAG.contactless,
+    tlv(TAG.changes, Uint8Array.of(initial), u16be(updates)),
+    ...[...objects].map(([tag, value]) => tlv(tag, value)),
+  );
+
+const encodeCard = ({ on, updates, order }: ContactlessCard): Uint8Array =>
+  concat(Uint8Array.of(on ? 1 : 0), u16be(updates), ...order.map(u16be));
+
+const NEW_CARD: ContactlessCard = { on: true, updates: 0, order: [] };
+
+const decodeCard = (bytes: Uint8Array | undefined): ContactlessCard =>
+  bytes
+    ? {
+        on: bytes[0] === 1,
+        updates: readUint(bytes.subarray(1, 3)),
+        order: Array.from({ length: (bytes.length - 3) / 2 }, (_, i) => readUint(bytes.subarray(3 + 2 * i, 5 + 2 * i))),
+      }
+    : NEW_CARD;
+
+/** One further change, as the counters count. */
+export const counted = (updates: number, by = 1): number => (updates + by) & 0xffff;
 
 const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
   tlv(
@@ -56,6 +110,7 @@ const encodeApplication = (entry: ApplicationEntry): Uint8Array =>
     tlv(TAG.domain, entry.domain),
     tlv(TAG.applet, ascii(entry.applet)),
     entry.quota === undefined ? NO_BYTES : tlv(TAG.quota, u32be(entry.quota)),
+    entry.contactless ? encodePart(entry.contactless) : NO_BYTES,
   );
 
 const encodeLoadFile = (entry: LoadFileEntry): Uint8Array =>
@@ -74,6 +129,7 @@ function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry 
   const value = (tag: number): Uint8Array => findTlv(objects, TAG.entry, tag)?.value ?? NO_BYTES;
   const [lifeCycle = 0, activation = 0] = value(TAG.lifeCycle);
   const quota = findTlv(objects, TAG.entry, TAG.quota)?.value;
+  const part = findTlv(objects, TAG.entry, TAG.contactless);
   return {
     number,
     aid: value(TAG.aid),
@@ -85,7 +141,15 @@ function decodeApplication(number: number, bytes: Uint8Array): ApplicationEntry 
     lifeCycle,
     activation,
     ...(quota && { quota: quota.reduce((sum, byte) => sum * 256 + byte, 0) }),
+    ...(part?.children && { contactless: decodePart(part.children) }),
   };
+}
+
+function decodePart(children: readonly Tlv[]): ContactlessPart {
+  const objects = new Map(children.map(({ tag, value }) => [tag, value]));
+  const [initial = 0, ...updates] = objects.get(TAG.changes) ?? NO_BYTES;
+  objects.delete(TAG.changes);
+  return { objects, initial, updates: readUint(Uint8Array.from(updates)) };
 }
 
 function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
@@ -100,25 +164,34 @@ function decodeLoadFile(bytes: Uint8Array): LoadFileEntry {
   return { aid: value(TAG.aid), version: value(TAG.version), domain: value(TAG.domain), modules };
 }
 
+/** The issuer's domain is made first. */
+const ISSUER = 1;
+/** What one application at most has (GlobalPlatform Card Specification 2.3.1, 6.6). */
+export const ONLY_ONE: readonly Privilege[] = ["cardReset", "finalApplication"];
+
 type Change = readonly [id: number, bytes: Uint8Array | undefined];
 
 /** What is installed, as last read from the store; gone and read again after a power cut. */
 export class CardRegistry {
   readonly #store: ObjectStore;
-  readonly #applications = new Map<number, ApplicationEntry>();
+  #applications: ReadonlyMap<number, ApplicationEntry>;
   readonly #loadFiles = new Map<number, LoadFileEntry>();
   #cardState: number;
+  #contactless: ContactlessCard;
   /** Counts changes, for those who keep what follows from the registry. */
   changes = 0;
 
   constructor(store: ObjectStore) {
     this.#store = store;
+    const applications = new Map<number, ApplicationEntry>();
     for (const id of store.ids) {
       if (id > APPLICATIONS && id <= APPLICATIONS + LAST_NUMBER)
-        this.#applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
+        applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
       else if (id >= LOAD_FILES && id < CARD) this.#loadFiles.set(id, decodeLoadFile(store.get(id)!));
     }
+    this.#applications = applications;
     this.#cardState = store.get(CARD)?.[0] ?? 0;
+    this.#contactless = decodeCard(store.get(CONTACTLESS));
     this.clear();
   }
 
@@ -159,31 +232,90 @@ export class CardRegistry {
     throw emulatorError("store-full", `a card has at most ${LAST_NUMBER} applications; remove one first`, {});
   }
 
-  /** Adds an application, or changes it. @throws `emulator/store-full`, and nothing is changed then */
-  putApplication(entry: ApplicationEntry): void {
-    this.#store.put(APPLICATIONS + entry.number, encodeApplication(entry));
-    this.#applications.set(entry.number, entry);
+  get contactless(): ContactlessCard {
+    return this.#contactless;
+  }
+
+  /** Adds applications, or changes them, with a load file that is new, all at once. @throws `emulator/store-full`, and nothing is changed then */
+  putApplications(entries: readonly ApplicationEntry[], loadFile?: LoadFileEntry): void {
+    this.change(entries, {}, loadFile);
+  }
+
+  /**
+   * Adds or changes applications, and what is kept for the card, all at once. The global update counter counts them unless `card` says what it is.
+   * @throws `emulator/store-full`, and nothing is changed then
+   */
+  change(entries: readonly ApplicationEntry[], card: Partial<ContactlessCard> = {}, loadFile?: LoadFileEntry): void {
+    const now = this.#contactless;
+    const added = entries.map(({ number }) => number).filter((number) => !this.#applications.has(number));
+    const next = {
+      ...now,
+      updates: counted(now.updates, Math.max(1, entries.length)),
+      order: [...now.order, ...added],
+      ...card,
+    };
+    const after = this.#settled(
+      new Map([...this.#applications, ...entries.map((entry) => [entry.number, entry] as const)]),
+    );
+    this.#commit(after, next, loadFile && [this.#fileNumber(loadFile.aid), loadFile]);
+  }
+
+  /** What only one application has is the newcomer's, and the issuer's domain's again when nobody has it (6.6). */
+  #settled(all: Map<number, ApplicationEntry>): ReadonlyMap<number, ApplicationEntry> {
+    const issuer = all.get(ISSUER);
+    if (!issuer) return all;
+    const privileges = new Set(issuer.privileges);
+    for (const privilege of ONLY_ONE) {
+      const taken = [...all.values()].some((entry) => entry.number !== ISSUER && entry.privileges.has(privilege));
+      if (taken) privileges.delete(privilege);
+      else privileges.add(privilege);
+    }
+    return all.set(ISSUER, { ...issuer, privileges });
+  }
+
+  /** Brings the store to what the registry is to be; one entry that differs is one object. */
+  #commit(
+    after: ReadonlyMap<number, ApplicationEntry>,
+    contactless: ContactlessCard,
+    file?: readonly [id: number, entry: LoadFileEntry | undefined],
+  ): void {
+    const wanted: Change[] = [...after].map(([number, entry]) => [APPLICATIONS + number, encodeApplication(entry)]);
+    for (const number of this.#applications.keys())
+      if (!after.has(number)) wanted.push([APPLICATIONS + number, undefined]);
+    if (file) wanted.push([file[0], file[1] && encodeLoadFile(file[1])]);
+    wanted.push([CONTACTLESS, encodeCard(contactless)]);
+    const changes = wanted.filter(([id, bytes]) => {
+      const before = this.#store.get(id);
+      return !bytes || !before || !equalBytes(before, bytes);
+    });
+    this.#store.putAll(changes);
+    this.#applications = after;
+    this.#contactless = contactless;
+    if (file?.[1]) this.#loadFiles.set(file[0], file[1]);
+    else if (file) this.#loadFiles.delete(file[0]);
     this.changes++;
   }
 
-  /** Adds a load file. @throws `emulator/store-full` */
-  putLoadFile(entry: LoadFileEntry): void {
+  /** The place of a load file: its own, or the first that is free. */
+  #fileNumber(aid: Uint8Array): number {
+    for (const [id, entry] of this.#loadFiles) if (equalBytes(entry.aid, aid)) return id;
     let id = LOAD_FILES;
-    for (; this.#loadFiles.has(id); id++) if (equalBytes(this.#loadFiles.get(id)!.aid, entry.aid)) break;
-    this.#store.put(id, encodeLoadFile(entry));
-    this.#loadFiles.set(id, entry);
-    this.changes++;
+    while (this.#loadFiles.has(id)) id++;
+    return id;
+  }
+
+  /** Adds a load file, or changes it. @throws `emulator/store-full` */
+  putLoadFile(entry: LoadFileEntry): void {
+    this.#commit(this.#applications, this.#contactless, [this.#fileNumber(entry.aid), entry]);
   }
 
   /** All of them at once, their registry entries first: after a cut they are there whole or not at all. */
   remove(applications: readonly ApplicationEntry[], loadFile?: LoadFileEntry): void {
-    const file = [...this.#loadFiles].find(([, entry]) => entry === loadFile)?.[0];
-    const changes: Change[] = applications.map(({ number }) => [APPLICATIONS + number, undefined]);
-    if (file !== undefined) changes.push([file, undefined]);
-    this.#store.putAll(changes);
-    for (const { number } of applications) this.#applications.delete(number);
-    if (file !== undefined) this.#loadFiles.delete(file);
-    this.changes++;
+    const after = new Map(this.#applications);
+    for (const { number } of applications) after.delete(number);
+    const { updates, order, on } = this.#contactless;
+    const next = { on, updates: counted(updates), order: order.filter((number) => after.has(number)) };
+    this.#commit(this.#settled(after), next, loadFile && [this.#fileNumber(loadFile.aid), undefined]);
     this.clear();
   }
 

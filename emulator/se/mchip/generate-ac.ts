@@ -158,6 +158,10 @@ const offlineAmount = ({ storage }: AppletContext): number => readUint(storage.g
 
 function countOffline(context: AppletContext, offlineInRow: number, amount: Uint8Array | undefined): void {
   const minor = amount ? Number(BigInt(Array.from(amount, (byte) => `${byte >> 4}${byte & 15}`).join(""))) : 0;
-  context.storage.putAll([[OWN.offlineAmount, u32be(Math.min(MAX_U32, offlineAmount(context) + minor))]]);
-  context.storage.writeCounter(OWN.offlineInRow, Math.min(0xffff, offlineInRow + 1));
+  const { storage } = context;
+  const sum = Math.min(MAX_U32, offlineAmount(context) + minor);
+  storage.transaction(() => {
+    storage.putAll([[OWN.offlineAmount, u32be(sum)]]);
+    storage.setCounter(OWN.offlineInRow, Math.min(0xffff, offlineInRow + 1));
+  });
 }

@@ -3,6 +3,7 @@ import { SW } from "../../../src/protocols/iso7816/status.js";
 import { equalBytes, NO_BYTES } from "../../../src/util/bytes.js";
 import type { AppletStorage } from "../applet.js";
 import { newCounter } from "../store.js";
+import type { StoreChange } from "../transaction.js";
 import { isBlocked } from "./block.js";
 import { OWN, type MchipData } from "./data.js";
 import { say, type Handler } from "./step.js";
@@ -26,13 +27,13 @@ export function pinTries(storage: AppletStorage, { limit }: Pin): number {
 }
 
 /** Counters for a PIN that comes with personalisation. */
-export const newPinCounters = ({ limit, tries }: Pin): readonly (readonly [id: number, bytes: Uint8Array])[] => [
+export const newPinCounters = ({ limit, tries }: Pin): readonly StoreChange[] => [
   [OWN.pinTried, newCounter(limit - tries)],
   [OWN.pinCleared, newCounter()],
 ];
 
 /** What gives all tries back. */
-export const allTries = (storage: AppletStorage): readonly [id: number, bytes: Uint8Array] => [
+export const allTries = (storage: AppletStorage): StoreChange => [
   OWN.pinCleared,
   newCounter(storage.counter(OWN.pinTried)),
 ];

@@ -6,6 +6,7 @@ import { SW } from "../../../src/protocols/iso7816/status.js";
 import { concat, equalBytes, NO_BYTES } from "../../../src/util/bytes.js";
 import type { AppletContext, AppletStorage } from "../applet.js";
 import { newCounter } from "../store.js";
+import type { StoreChange } from "../transaction.js";
 import { BLOCK } from "./block.js";
 import { countOf, DGI, forgetMchipData, OWN, readPersonalisation, recordDgi, RISK, type MchipData } from "./data.js";
 import { allTries } from "./pin.js";
@@ -24,8 +25,6 @@ const MAX_LC = 255;
 const MAX_COUNT = 0xffff;
 const MAX_RECORD = 254;
 
-type Changes = readonly (readonly [id: number, bytes: Uint8Array | undefined])[];
-
 /** What a command with a right MAC stands for: what changes, or why not. */
 type Script = (asked: {
   readonly context: AppletContext;
@@ -34,7 +33,7 @@ type Script = (asked: {
   /** Without the MAC. */
   readonly data: Uint8Array;
   readonly card: MchipData;
-}) => Changes | number;
+}) => readonly StoreChange[] | number;
 
 /** BLOCK and UNBLOCK commands carry nothing but their MAC. */
 const blocking =

@@ -1,9 +1,11 @@
 import type { ReaderEvent, ReaderListing } from "../../bench/pcsc.js";
+import type { SerialPortInfo } from "../../transport/serial/driver.js";
 import { hex } from "../../util/bytes.js";
 import { isTapbenchError, type TapbenchError } from "../../util/errors.js";
 import { outputOf, type Context } from "../context.js";
 import { cliError } from "../errors.js";
 import { errorDocument, EXIT, toJson, type ExitCode } from "../output.js";
+import { printableLine } from "./emulation-log.js";
 
 interface DevicesOptions {
   readonly json?: boolean;
@@ -16,31 +18,41 @@ export async function listDevices(options: DevicesOptions, context: Context): Pr
     throw cliError("bad-value", "--json-lines goes with --watch; use --json, or add --watch", {});
   const output = outputOf(context, options);
   const bench = await context.openBench({});
-  const [devices, readers] = await Promise.all([
-    bench.listDevices(),
-    bench.listReaders(context.io.signal).catch((error: unknown) => {
+  const orWhy = async <T>(list: Promise<readonly T[]>): Promise<readonly T[] | TapbenchError> => {
+    try {
+      return await list;
+    } catch (error) {
       context.io.signal.throwIfAborted();
       if (isTapbenchError(error)) return error;
       throw error;
-    }),
+    }
+  };
+  const [devices, readers, ports] = await Promise.all([
+    bench.listDevices(),
+    orWhy(bench.listReaders(context.io.signal)),
+    orWhy(bench.listSerialPorts()),
   ]);
-  const rows = [
+  const rows: readonly Row[] = [
     ...devices.map(({ spec, title, note }) => ({ spec, says: title, note })),
     ...(isTapbenchError(readers) ? [] : readers.map(readerRow)),
+    ...(isTapbenchError(ports) ? [] : ports.map(portRow)),
   ];
   const width = Math.max(0, ...rows.map(({ spec }) => spec.length));
   output.lines(
-    rows.flatMap(({ spec, says, note, more = [] }: Row) => [
+    rows.flatMap(({ spec, says, note, more = [] }) => [
       `${output.paint("tag", spec.padEnd(width))}  ${says}${note === undefined ? "" : output.paint("dim", ` (${note})`)}`,
       ...more.map((line) => `${" ".repeat(width)}  ${output.paint("dim", line)}`),
     ]),
   );
   if (isTapbenchError(readers)) output.lines([`no PC/SC readers: ${readers.message}`]);
   else if (readers.length === 0) output.lines(["no PC/SC readers: none is attached"]);
+  if (isTapbenchError(ports)) output.lines([`no serial ports: ${ports.message}`]);
   output.document({
     devices,
     readers: isTapbenchError(readers) ? [] : readers.map(readerDocument),
     ...(isTapbenchError(readers) && { pcsc: errorDocument(readers) }),
+    ports: isTapbenchError(ports) ? [] : ports.map((port) => ({ spec: `serial:${port.path}`, ...port })),
+    ...(isTapbenchError(ports) && { serial: errorDocument(ports) }),
   });
   return EXIT.ok;
 }
@@ -67,6 +79,17 @@ function readerRow({ spec, model, quirks, samSlot, holds, card, problem }: Reade
     says: facts ? `${what}: ${facts.join(", ")}` : what,
     note: model,
     more: [...(problem ? [`cannot be asked: ${problem.message}`] : []), ...quirks],
+  };
+}
+
+function portRow({ path, stable, manufacturer, serialNumber, vendorId, productId }: SerialPortInfo): Row {
+  const maker = [manufacturer, serialNumber].filter((each) => each !== undefined).join(" ");
+  const usb = vendorId === undefined ? undefined : `USB ${vendorId}:${productId ?? "?"}`;
+  return {
+    spec: quoted(`serial:${path}`),
+    says: printableLine(maker) || "serial port",
+    note: usb,
+    more: stable === undefined ? [] : [`stays the same as ${stable}`],
   };
 }
 

@@ -1,3 +1,5 @@
+import { baudOf, framingNamed, udpAddress } from "../../bench/managed.js";
+import type { ManagementFaces, ShownManagement } from "../../bench/management-faces.js";
 import type { ShownDevice, ShowOptions } from "../../bench/virtual-reader.js";
 import { writeTraceFile } from "../../trace/file.js";
 import { configurationHash } from "../../trace/header.js";
@@ -15,11 +17,18 @@ import { followSchedule, watchedPresence } from "./emulation-schedule.js";
 /** A trace keeps so many records: an emulation may run for days. */
 const MAX_RECORDS = 1_000_000;
 
-/** `tapbench emulate <profile> --pcsc` */
+/** `tapbench emulate <profile> --pcsc --serial --udp` */
 export async function emulate(profile: string, options: EmulateOptions, context: Context): Promise<ExitCode> {
   const { signal } = context.io;
-  if (options.pcsc === undefined)
-    throw cliError("missing-argument", `say how ${profile} is to be shown: --pcsc, in the virtual reader of pcscd`, {});
+  const management = managementFaces(options);
+  if (options.pcsc === undefined && !management.serial && !management.udp)
+    throw cliError(
+      "missing-argument",
+      `say how ${profile} is to be shown: --pcsc, in the virtual reader of pcscd; --serial, on a pseudo-terminal; --udp`,
+      {},
+    );
+  if (options.pcsc === undefined && (options.schedule !== undefined || options.port !== undefined))
+    throw cliError("bad-value", "--schedule and --port go with --pcsc: add it, or leave them out", {});
   if (options.seed === "") throw cliError("bad-value", "--seed is empty; give it any text, or leave it out", {});
   const where = { ...addressOf(options), slot: slotOf(options.slot) };
   const schedule = options.schedule === undefined ? undefined : scheduleOf(options.schedule);
@@ -42,6 +51,9 @@ export async function emulate(profile: string, options: EmulateOptions, context:
   const mask = liveMask(new Set(bench.issuer.cards().map(({ token }) => token.dpan)));
   let exchanges = 0;
   let shown: ShownDevice | undefined;
+  let managed: ShownManagement | undefined;
+  /** What ended it that nobody asked for. */
+  const broken = new AbortController();
   const presence = watchedPresence();
   const events: ShowOptions["events"] = {
     visible: (atr) => {
@@ -59,12 +71,20 @@ export async function emulate(profile: string, options: EmulateOptions, context:
     trouble: (says) => log.warn(says),
   };
   try {
-    shown = await bench.show(device, { ...where, events, signal });
-    if (shown.slow !== undefined)
+    if (options.pcsc !== undefined) shown = await bench.show(device, { ...where, events, signal });
+    if (management.serial || management.udp)
+      managed = await bench.showManagement(device, {
+        ...management,
+        ...(options.logs === true && { log: (line) => log.tell("log", { line }) }),
+        lost: (cause) => broken.abort(cause),
+        signal,
+      });
+    if (shown?.slow !== undefined)
       log.warn(`each command takes 40 ms longer than it needs to: ${shown.slow}; npm install koffi helps on Linux`);
     log.tell("ready", {
-      reader: shown.reader,
-      atr: shown.atr,
+      ...(shown && { reader: shown.reader, atr: shown.atr }),
+      ...(managed?.serial !== undefined && { serial: managed.serial }),
+      ...(managed?.udp !== undefined && { udp: managed.udp }),
       profile: device.profile.name,
       card: holds.card,
       pan: holds.maskedPan,
@@ -72,14 +92,16 @@ export async function emulate(profile: string, options: EmulateOptions, context:
     });
     await untilStopped(
       shown,
-      schedule && followSchedule.bind(undefined, schedule, shown, presence),
+      schedule && shown && followSchedule.bind(undefined, schedule, shown, presence),
       log,
       context,
       options,
+      broken.signal,
     );
   } catch (error) {
     if (!signal.aborted) throw error; // to be stopped is what was asked for
   } finally {
+    await managed?.close();
     await shown?.close();
     for (const each of options.apdus === true ? mask.flush() : []) log.apdu(each);
     if (options.trace !== undefined) {
@@ -106,6 +128,22 @@ function addressOf({ pcsc, port }: EmulateOptions): { host?: string; port?: numb
   return { ...(host !== undefined && { host }), ...(chosen !== undefined && { port: Number(chosen) }) };
 }
 
+/** `--serial`, `--baud`, `--framing` and `--udp`. @throws `bench/bad-spec`, `bench/bad-parameter`, `cli/bad-value` */
+function managementFaces({ serial, baud, framing, udp }: EmulateOptions): Pick<ManagementFaces, "serial" | "udp"> {
+  if (serial === "" || (serial === undefined && baud !== undefined))
+    throw cliError("bad-value", "--baud goes with --serial, and --serial=<path> names a path", {});
+  return {
+    ...(serial !== undefined && {
+      serial: {
+        framing: framingNamed(framing),
+        ...(serial !== true && { link: serial }),
+        ...(baud !== undefined && { baud: baudOf(baud) }),
+      },
+    }),
+    ...(udp !== undefined && { udp: udp === true ? {} : udpAddress(udp) }),
+  };
+}
+
 function slotOf(text: string): 1 | 2 {
   if (text === "1" || text === "2") return Number(text) as 1 | 2;
   throw cliError("bad-value", `'${text.slice(0, 20)}' is no slot; the virtual reader has 1 and 2`, {});
@@ -115,18 +153,20 @@ const CTRL_C = "\u0003";
 
 /** Follows the schedule and the keys until somebody asks it to stop. */
 async function untilStopped(
-  shown: ShownDevice,
+  shown: ShownDevice | undefined,
   startSchedule: (() => () => void) | undefined,
   log: EmulationLog,
   { io }: Context,
   options: EmulateOptions,
+  broken: AbortSignal,
 ): Promise<void> {
   const stops: (() => void)[] = [];
   try {
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      if (broken.aborted) return reject(broken.reason as Error);
+      broken.addEventListener("abort", () => reject(broken.reason as Error), { once: true });
       const keys: Readonly<Record<string, () => void>> = {
-        p: () => shown.place(),
-        r: () => shown.remove(),
+        ...(shown && { p: () => shown.place(), r: () => shown.remove() }),
         q: resolve,
         [CTRL_C]: resolve,
       };
@@ -135,7 +175,7 @@ async function untilStopped(
       if (startSchedule) stops.push(startSchedule());
       const stopKeys = io.keys?.((key) => keys[key]?.(), options.jsonLines === true);
       if (stopKeys) stops.push(stopKeys);
-      log.hint("p places the device, r removes it, q quits");
+      log.hint(shown ? "p places the device, r removes it, q quits" : "q quits");
     });
   } finally {
     for (const stop of stops) stop();

@@ -41,7 +41,7 @@ async function repeated(spec: string, times: number, options: TapOptions, contex
   const limit = options.limit === undefined ? undefined : timeOf(options.limit);
 
   const { money, amount, tracer, bench } = await preparePayment(options, context);
-  const device = emulatedOnly(await bench.open(spec));
+  const device = await emulatedOnly(await bench.open(spec));
   const tap = await bench.prepareTap(device, {
     amount,
     currency: money.code,

@@ -1,4 +1,4 @@
-import type { Bench } from "../../bench/bench.js";
+import { openElement } from "../../bench/element.js";
 import { decodeResponse } from "../../protocols/iso7816/apdu.js";
 import { swHex, swMeaning } from "../../protocols/iso7816/status.js";
 import { hex, unhex } from "../../util/bytes.js";
@@ -15,16 +15,7 @@ export interface ApduOptions {
   readonly json?: boolean;
 }
 
-/** One way to send an APDU, and what to do at the end. */
-interface Way {
-  readonly via: "contactless" | "wired";
-  readonly times: "measured" | "simulated";
-  readonly send: (apdu: Uint8Array) => Promise<{ readonly answer: Uint8Array; readonly took: Nanos }>;
-  readonly close: () => Promise<void>;
-}
-
 const ANSWER: Nanos = 10 * SECOND;
-const RELEASE: Nanos = 2 * SECOND;
 
 /** `tapbench se apdu <device> <apdu...>` */
 export async function sendApdus(
@@ -40,12 +31,12 @@ export async function sendApdus(
     state: options.state,
     ...(options.seed !== undefined && { seed: options.seed }),
   });
-  const way = await openWay(bench, spec, options, signal);
+  const element = await openElement(bench, spec, { card: options.card, furnish: true, signal });
   const exchanges: unknown[] = [];
   try {
     for (const apdu of apdus) {
       signal.throwIfAborted();
-      const { answer, took } = await way.send(apdu);
+      const { answer, took } = await element.apdu(apdu, { within: ANSWER, signal });
       const { sw } = decodeResponse(answer);
       const exchange = { command: hex(apdu), response: hex(answer), sw: swHex(sw), says: swMeaning(sw) };
       exchanges.push({ ...exchange, micros: Math.round(took / 1000) });
@@ -55,9 +46,9 @@ export async function sendApdus(
       ]);
     }
   } finally {
-    await way.close();
+    await element.close();
   }
-  output.document({ device: spec, via: way.via, times: way.times, exchanges });
+  output.document({ device: spec, via: element.via, times: element.times, exchanges });
   return EXIT.ok;
 }
 
@@ -74,36 +65,4 @@ function apduOf(text: string): Uint8Array {
     `'${text.slice(0, 40)}' is no command APDU; write four bytes or more in hex, such as 00A404000E325041592E5359532E444446303100`,
     { apdu: text.slice(0, 40) },
   );
-}
-
-async function openWay(bench: Bench, spec: string, { card }: ApduOptions, signal: AbortSignal): Promise<Way> {
-  const device = await bench.open(spec, signal);
-  if (device.kind === "emulated") {
-    await bench.furnish(device, card);
-    device.emulated.element.powerOff("wired");
-    return {
-      via: "wired",
-      times: "simulated",
-      send: async (apdu) => {
-        const { response, took } = device.emulated.wired(apdu);
-        return { answer: response, took };
-      },
-      close: async () => {},
-    };
-  }
-  try {
-    await device.card.activate({ within: device.wait, signal });
-  } catch (error) {
-    await device.close();
-    throw error;
-  }
-  return {
-    via: "contactless",
-    times: "measured",
-    send: (apdu) => device.card.apdu(apdu, { within: ANSWER, signal }),
-    close: async () => {
-      await device.card.release({ within: RELEASE });
-      await device.close();
-    },
-  };
 }

@@ -42,7 +42,14 @@ export async function paymentOnReader(spec: string, options: TapOptions, context
   };
   try {
     const opened = await bench.open(spec, io.signal);
-    if (opened.kind !== "card") throw cliError("bad-value", `${spec} is no reader`, {});
+    if (opened.kind !== "card") {
+      if (opened.kind === "managed") await opened.close();
+      throw cliError(
+        "bad-value",
+        `${spec} is no reader, and a tap needs a field; write it like pcsc: or emu:band-s1`,
+        {},
+      );
+    }
     device = opened;
     await confirm(opened, options, context);
     let report: CardTapReport;

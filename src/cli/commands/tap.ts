@@ -59,7 +59,7 @@ export async function payment(spec: string, options: TapOptions, context: Contex
   let holds: HeldCard | ProvisionReport;
   let made: TapReport;
   try {
-    const device = emulatedOnly(await bench.open(spec));
+    const device = await emulatedOnly(await bench.open(spec));
     // First everything that can be wrong with what was asked; nothing has happened until then.
     const tap = await bench.prepareTap(device, {
       amount,

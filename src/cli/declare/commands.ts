@@ -6,6 +6,7 @@ import { declareDevices } from "./devices.js";
 import { declareEmulate } from "./emulate.js";
 import { declareFlash } from "./flash.js";
 import { declareSe } from "./se.js";
+import { declareSmp } from "./smp.js";
 import { declareTap } from "./tap.js";
 import { declareTrace } from "./trace.js";
 
@@ -22,6 +23,7 @@ export function declareCommands(program: Command, context: Context): void {
     declareDevices,
     declareSe,
     declareFlash,
+    declareSmp,
     declareEmulate,
     declareDecode,
     declareTrace,

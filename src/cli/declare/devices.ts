@@ -5,9 +5,9 @@ import { examples } from "./options.js";
 export function declareDevices(program: Command, context: Context): void {
   const command = program
     .command("devices")
-    .summary("what can be tapped")
+    .summary("what can be tapped and managed")
     .description(
-      "Lists the devices that can be opened, with the text that other commands take for them: emulated ones, and PC/SC readers with what lies on them and what is known to go wrong with them.",
+      "Lists the devices that can be opened, with the text that other commands take for them: emulated ones, and PC/SC readers with what lies on them and what is known to go wrong with them; serial ports.",
     )
     .option("--watch", "tell of readers and cards that come and go, until Ctrl-C")
     .option("--json", "print one JSON document")

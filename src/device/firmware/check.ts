@@ -1,6 +1,6 @@
-import { decodeCbor, isCborMap } from "../../codec/cbor.js";
 import type { VerifyingKey } from "../../crypto/signing.js";
 import { dependenciesOf, parseImage, valuesOf, type Image } from "../../protocols/mcuboot/image.js";
+import { readManifest } from "../../protocols/mcuboot/manifest.js";
 import { TLV } from "../../protocols/mcuboot/tlv.js";
 import { HASHES, judgeImage, type Objection as ImageObjection } from "../../protocols/mcuboot/verify.js";
 import { compareVersions, formatVersion, type ImageVersion } from "../../protocols/mcuboot/version.js";
@@ -139,15 +139,9 @@ function keyTrusted(image: Image, trusted: CheckOptions["trusted"], object: Obje
     object("untrusted-key", "it was signed with a key that the device does not trust");
 }
 
-/** The model that an emulated device's firmware says it is for: its payload is a CBOR map. Real firmware says nothing that can be read here. */
-export function modelInManifest({ payload }: Image): string | undefined {
-  const manifest = attempt(() => decodeCbor(payload));
-  const model = isCborMap(manifest) ? manifest["model"] : undefined;
-  return typeof model === "string" ? model : undefined;
-}
-
 function fitsModel(image: Image, model: string | undefined, object: Object): void {
-  const wanted = modelInManifest(image);
+  // Firmware of a real device says nothing that can be read here.
+  const wanted = attempt(() => readManifest(image.payload))?.model;
   if (wanted !== undefined && model !== undefined && wanted !== model)
     object("other-model", `it is for ${wanted}, and the device is ${model}`);
 }

@@ -4,7 +4,6 @@ export const firmwareError = errorTable("firmware", [
   "too-late",
   "lost-device",
   "no-restart",
-  "unknown-image",
   "not-confirmed",
   "no-images",
 ]);

@@ -112,6 +112,7 @@ const APPLICATIONS: readonly (readonly [aid: string, name: string])[] = [
   ["A0000006723020", "TROY debit"],
   ["A000000732100123", "Meeza"],
   ["A000000151000000", "issuer security domain"],
+  ["A00000015143525300", "contactless registry service"],
   ["D27600002545500100", "GeldKarte"],
   ["D27600002545500200", "GeldKarte"],
   ["D5780000021010", "BankAxept"],

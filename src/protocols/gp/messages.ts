@@ -1,4 +1,4 @@
-import { bytes, enumeration, literal, many, optional, prefixed, rest, u16be, u24be, u8 } from "../../codec/fields.js";
+import { bytes, enumeration, group, literal, many, optional, prefixed, u16be, u24be, u8 } from "../../codec/fields.js";
 import { message, type MessageValue } from "../../codec/message.js";
 import { gpError } from "./errors.js";
 import { scp03Options } from "./scp03.js";
@@ -62,9 +62,22 @@ export const INSTALL = {
   install: 0x04,
   makeSelectable: 0x08,
   installAndMakeSelectable: 0x0c,
+  loadInstallAndMakeSelectable: 0x0e,
   extradition: 0x10,
   personalization: 0x20,
   registryUpdate: 0x40,
+} as const;
+
+/** INSTALL's P2: where in a combined load, install and make selectable it stands (11.5.2.2). */
+export const COMBINED = { none: 0x00, begins: 0x01, ends: 0x03 } as const;
+
+/** STORE DATA's P1 (11.11.2.1, table 11-89): last block, how the data is encrypted, how it is written, whether the answer may have data. */
+export const STORE_DATA = {
+  last: 0x80,
+  encryption: { mask: 0x60, none: 0x00, application: 0x20, dek: 0x60 },
+  structure: { mask: 0x18, none: 0x00, dgi: 0x08, berTlv: 0x10 },
+  reserved: 0x06,
+  answers: 0x01,
 } as const;
 
 /** INSTALL [for load] (table 11-45). */
@@ -119,37 +132,17 @@ export const InstallForPersonalization = message(
 export const KEY_TYPES = { des: 0x80, aes: 0x88 } as const;
 
 /** One key of PUT KEY: enciphered under the DEK, its length in front where it may have been padded (table 11-68, Amendment D table 7-10). */
-export const PutKey = message("gp.PUT_KEY", "GlobalPlatform Card Specification 2.3.1, tables 11-67 and 11-68", {
-  version: [u8, "new key version number"],
-  keys: [
-    many(
-      {
-        ...rest,
-        type: "type, length and enciphered value, length and check value",
-        decode: (reader, earlier) => ({
-          type: enumeration(u8, KEY_TYPES).decode(reader, earlier),
-          value: SHORT.decode(reader, earlier),
-          check: prefixed(u8, 3).decode(reader, earlier),
-        }),
-        encode(key: PutKeyEntry, out, all) {
-          enumeration(u8, KEY_TYPES).encode(key.type, out, all);
-          SHORT.encode(key.value, out, all);
-          prefixed(u8, 3).encode(key.check, out, all);
-        },
-        render: ({ type, check }: PutKeyEntry) => `${type} key, check value of ${check.length} bytes`,
-        sample: (random) => ({ type: "aes" as const, value: random.bytes(17), check: random.bytes(3) }),
-      },
-      8,
-    ),
-    "keys, identifiers counting up",
-  ],
+const PUT_KEY_ENTRY = group({
+  type: [enumeration(u8, KEY_TYPES), "key type"],
+  // Enciphered or not: traces have no keys.
+  value: [{ ...SHORT, render: (value: Uint8Array) => `${value.length} bytes` }, "enciphered key"],
+  check: [prefixed(u8, 3), "key check value"],
 });
 
-export interface PutKeyEntry {
-  readonly type: keyof typeof KEY_TYPES;
-  readonly value: Uint8Array;
-  readonly check: Uint8Array;
-}
+export const PutKey = message("gp.PUT_KEY", "GlobalPlatform Card Specification 2.3.1, tables 11-67 and 11-68", {
+  version: [u8, "new key version number"],
+  keys: [many(PUT_KEY_ENTRY, 8), "keys, identifiers counting up"],
+});
 
 /** Card production life cycle data, tag 9F7F: 42 bytes (Visa GlobalPlatform 2.1.1 Card Implementation Requirements, table 5-8). */
 export const Cplc = message("gp.CPLC", "Visa GlobalPlatform 2.1.1 Card Implementation Requirements", {

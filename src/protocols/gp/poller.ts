@@ -5,6 +5,7 @@ import { concat, equalBytes, hex, NO_BYTES } from "../../util/bytes.js";
 import type { CommandApdu, ResponseApdu } from "../iso7816/apdu.js";
 import type { CardAsking } from "../iso7816/poller.js";
 import { SW, swHex, swMeaning } from "../iso7816/status.js";
+import { encodeContactless, type ContactlessRequest } from "./contactless.js";
 import { gpError } from "./errors.js";
 import {
   decodeUpdateAnswer,
@@ -13,6 +14,7 @@ import {
   InstallForLoad,
   InstallForPersonalization,
   PutKey,
+  STORE_DATA,
 } from "./messages.js";
 import { decodeRegistry, NEXT, SCOPES, STATUS_FORMAT, type RegistryEntry, type Scope } from "./registry.js";
 import { LEVEL } from "./secure-channel.js";
@@ -36,7 +38,8 @@ export interface OpenOptions {
   readonly keysFor: (diversification: Uint8Array, version: number) => KeySet;
   /** 0: the card chooses. */
   readonly version: number;
-  readonly level: number;
+  /** Security level; a function chooses it by what the card speaks. */
+  readonly level: number | ((scp: 2 | 3, i: number) => number);
   /** Draws the host challenge. */
   readonly challenge: (bytes: number) => Uint8Array;
   /** Bytes of challenges: 16 asks an element for SCP03's S16 mode. Default 8. */
@@ -52,6 +55,12 @@ export interface Opened {
   readonly version: number;
   readonly scp: 2 | 3;
   readonly i: number;
+}
+
+/** A session whose keys fit, as the card's cryptogram shows: nothing was sent yet that the card could count as a failed authentication. */
+export interface Prepared extends Opened {
+  /** EXTERNAL AUTHENTICATE, to be sent before anything goes through the channel. */
+  readonly authenticate: CommandApdu;
 }
 
 /** The session's end that does the sending: every command goes out secured. */
@@ -83,9 +92,10 @@ export function expectOk(answer: ResponseApdu, what: string): ResponseApdu {
   });
 }
 
-/** SELECT by name; none: the issuer security domain. */
+/** SELECT by name; none: the issuer security domain. A locked card's warning is an answer, so that it can be unlocked. @throws `gp/refused` */
 export function* selectDomain(aid: Uint8Array = NO_BYTES): CardAsking<ResponseApdu> {
   const { answer } = yield plain(0x00, 0xa4, 0x04, 0x00, aid, 256);
+  if (answer.sw === SW.deactivated) return answer;
   return expectOk(answer, aid.length === 0 ? "SELECT of the issuer security domain" : `SELECT of ${hex(aid)}`);
 }
 
@@ -96,6 +106,13 @@ export function* selectDomain(aid: Uint8Array = NO_BYTES): CardAsking<ResponseAp
  * @throws `gp/wrong-cryptogram`, `gp/refused`, `gp/bad-level`, `gp/no-keys`, `gp/unknown-protocol`
  */
 export function* openSession(options: OpenOptions): CardAsking<Opened> {
+  const { authenticate, ...opened } = yield* prepareSession(options);
+  expectOk((yield authenticate).answer, "EXTERNAL AUTHENTICATE");
+  return opened;
+}
+
+/** INITIALIZE UPDATE alone, and the session that EXTERNAL AUTHENTICATE would open. @throws as `openSession` */
+export function* prepareSession(options: OpenOptions): CardAsking<Prepared> {
   const size = options.size ?? 8;
   const hostChallenge = options.challenge(size);
   options.onAttempt?.(options.version);
@@ -103,12 +120,10 @@ export function* openSession(options: OpenOptions): CardAsking<Opened> {
   const update = decodeUpdateAnswer(expectOk(answer, "INITIALIZE UPDATE").data);
   const { diversification, version } = update;
   const set = options.keysFor(diversification, version);
-  const { channel, authenticate, i } =
-    update.scp === 3
-      ? open03(update, set, hostChallenge, options.level)
-      : open02(update, set, hostChallenge, options.level);
-  expectOk((yield authenticate).answer, "EXTERNAL AUTHENTICATE");
-  return { channel, diversification, version, scp: update.scp, i };
+  const level = typeof options.level === "number" ? options.level : options.level(update.scp, i02(update));
+  const ready =
+    update.scp === 3 ? open03(update, set, hostChallenge, level) : open02(update, set, hostChallenge, level);
+  return { ...ready, diversification, version, scp: update.scp };
 }
 
 type Update = ReturnType<typeof decodeUpdateAnswer>;
@@ -117,6 +132,9 @@ interface Ready {
   readonly authenticate: CommandApdu;
   readonly i: number;
 }
+
+/** SCP02's answer does not tell its options; 15 is what every card with it can do. */
+const i02 = (update: Update): number => (update.scp === 3 ? update.i : 0x15);
 
 const wrongCryptogram = (version: number): Error =>
   gpError(
@@ -235,6 +253,8 @@ export interface InstallRequest {
   readonly privileges?: Uint8Array;
   /** Contents of tag C9, application specific. */
   readonly parameters?: Uint8Array;
+  /** What the contactless registry is told of it. */
+  readonly contactless?: ContactlessRequest;
 }
 
 /** INSTALL [for install and make selectable] (11.5). @throws `gp/refused` */
@@ -244,7 +264,10 @@ export function* install(card: SecuredCard, request: InstallRequest): CardAsking
     module: request.module,
     application: request.application,
     privileges: request.privileges ?? Uint8Array.of(0x00),
-    parameters: tlv(0xc9, request.parameters ?? NO_BYTES),
+    parameters: concat(
+      tlv(0xc9, request.parameters ?? NO_BYTES),
+      request.contactless ? encodeContactless(request.contactless) : NO_BYTES,
+    ),
     token: NO_BYTES,
   });
   const answer = yield* card.send(plain(0x80, 0xe6, INSTALL.installAndMakeSelectable, 0x00, data, 256));
@@ -266,8 +289,11 @@ export function* personalize(card: SecuredCard, application: Uint8Array): CardAs
 }
 
 /** How the data of STORE DATA is written (table 11-89). */
-export const STORE_FORMAT = { unspecified: 0x00, dgi: 0x08, berTlv: 0x10 } as const;
-const ENCRYPTED = 0x60;
+export const STORE_FORMAT = {
+  unspecified: STORE_DATA.structure.none,
+  dgi: STORE_DATA.structure.dgi,
+  berTlv: STORE_DATA.structure.berTlv,
+} as const;
 
 /** STORE DATA in blocks that fit secured. @throws `gp/refused` */
 export function* storeData(
@@ -276,7 +302,7 @@ export function* storeData(
   format: keyof typeof STORE_FORMAT,
   encrypted = false,
 ): CardAsking<void> {
-  const p1 = STORE_FORMAT[format] | (encrypted ? ENCRYPTED : 0);
+  const p1 = STORE_FORMAT[format] | (encrypted ? STORE_DATA.encryption.dek : 0);
   yield* blocks(card, data, 0xe2, () => p1, "STORE DATA");
 }
 

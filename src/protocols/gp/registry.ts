@@ -1,5 +1,5 @@
 import { bitFields, u24be } from "../../codec/fields.js";
-import { parseTlv, tlv } from "../../codec/tlv.js";
+import { parseTlv, tlv, tlv as object } from "../../codec/tlv.js";
 import { concat, NO_BYTES } from "../../util/bytes.js";
 import { gpError } from "./errors.js";
 
@@ -106,8 +106,10 @@ export const NEXT = 0x01;
 
 const isLoadFile = (scope: Scope): boolean => scope === "loadFiles" || scope === "loadFilesAndModules";
 
-/** One entry in the format of table 11-36. */
-function tlvEntry(entry: RegistryEntry): Uint8Array {
+/** One entry in the format of table 11-36, without what a tag list leaves out. */
+function tlvEntry(entry: RegistryEntry, tags: readonly number[] | undefined): Uint8Array {
+  const tlv = (tag: number, ...values: readonly Uint8Array[]): Uint8Array =>
+    tag === REGISTRY_TAGS.entry || !tags || tags.includes(tag) ? object(tag, ...values) : NO_BYTES;
   const { aid, lifeCycle, activation, privileges, loadFile, version, modules, domain } = entry;
   const state = activation === undefined ? [lifeCycle] : [lifeCycle, activation];
   return tlv(
@@ -131,16 +133,17 @@ function listEntry({ aid, lifeCycle, privileges, modules = [] }: RegistryEntry, 
   return concat(Uint8Array.of(aid.length), aid, Uint8Array.of(lifeCycle, first, ...counted), ...named);
 }
 
-/** Entries as the data of one or more answers, none longer than `most`. */
+/** Entries as the data of one or more answers, none longer than `most`; `tags`: the objects that a tag list asks for. */
 export function encodeRegistry(
   entries: readonly RegistryEntry[],
   scope: Scope,
   format: keyof typeof STATUS_FORMAT,
   most: number,
+  tags?: readonly number[],
 ): Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (const entry of entries) {
-    const bytes = format === "tlv" ? tlvEntry(entry) : listEntry(entry, scope);
+    const bytes = format === "tlv" ? tlvEntry(entry, tags) : listEntry(entry, scope);
     const last = parts.at(-1);
     if (last && last.length + bytes.length <= most) parts[parts.length - 1] = concat(last, bytes);
     else parts.push(bytes);

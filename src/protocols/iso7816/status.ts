@@ -18,6 +18,7 @@ const MEANINGS: readonly (readonly [pattern: string, meaning: string, source?: s
   ["6287", "warning: a referenced record is deactivated"],
   ["6300", "warning: authentication or verification failed", EMV],
   ["6310", "more data is waiting (GlobalPlatform Card Specification 2.3.1, 11.4.3)", `${GP}.4.3`],
+  ["6320", "warning: not all of it was done; the data says what not", "GlobalPlatform Card Specification, Amendment C"],
   ["6381", "warning: the file is full after this write"],
   ["63Cx", "warning: a counter; tries left in the last digit"],
   ["63xx", "warning: something changed"],
@@ -92,12 +93,17 @@ export const SW = {
   ok: 0x9000,
   /** GlobalPlatform Card Specification 2.3.1, table 11-32: more data is to be had with the same command's next form. */
   moreData: 0x6310,
+  /** GlobalPlatform Card Specification 2.3.1, 11.7.3.2: the logical channel is closed already; a warning. */
+  alreadyClosed: 0x6200,
+  /** GlobalPlatform Card Specification, Amendment C, table 3-28: not all of it was done, the data says what not. */
+  notAll: 0x6320,
   /** GlobalPlatform Card Specification 2.3.1, table D-9: the host's cryptogram is wrong. */
   hostNotAuthenticated: 0x6300,
-  /** ISO/IEC 7816-4: what was selected is deactivated; EMV: the application is blocked. */
+  /** ISO/IEC 7816-4: what was selected is deactivated; EMV: the application is blocked; GlobalPlatform 2.3.1, 11.9.3.2: the card is locked. */
   deactivated: 0x6283,
   /** The last digit says how many are left. */
   triesLeft: 0x63c0,
+  memoryFailure: 0x6581,
   wrongLength: 0x6700,
   channelNotSupported: 0x6881,
   secureMessagingNotSupported: 0x6882,

@@ -83,7 +83,7 @@ class Upload implements Work {
       return this.#fallBack(len);
     }
     const { off: sent } = request as { off: number };
-    if (outcome.failure) return this.#refused(sent, outcome as Extract<Outcome<unknown>, { failure: object }>);
+    if (outcome.failure) return this.#refused(sent, outcome);
     const { off } = outcome.value as { off: number };
     this.#started = true;
     if (off > this.#there) {

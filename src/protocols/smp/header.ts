@@ -52,13 +52,27 @@ export function encodeSmp({ op, version, group, sequence, command, data }: SmpMe
 
 /** A whole message; its length has to fit. @throws `codec/truncated`, `smp/bad-length` */
 export function decodeSmp(bytes: Uint8Array): SmpMessage {
-  const { first, length, group, sequence, command } = Header.decode(bytes.subarray(0, HEADER_BYTES));
-  if (bytes.length !== HEADER_BYTES + length)
+  const message = readSmp(bytes);
+  const says = (bytes[2]! << 8) | bytes[3]!;
+  const has = message.data.length;
+  if (says !== has)
     throw smpError(
       "bad-length",
-      `the header says ${length} byte(s) of data and ${bytes.length - HEADER_BYTES} are there; the message was cut or put together wrongly`,
-      { says: length, has: bytes.length - HEADER_BYTES },
+      `the header says ${says} byte(s) of data and ${has} are there; the message was cut or put together wrongly`,
+      { says, has },
     );
-  const data = bytes.subarray(HEADER_BYTES);
-  return { op: first.op, version: first.version + 1, group, sequence, command, data };
+  return message;
+}
+
+/** The same, whatever its length field says: what comes behind the header is the data. Written out, because it is done for every message. @throws `codec/truncated` */
+export function readSmp(bytes: Uint8Array): SmpMessage {
+  if (bytes.length < HEADER_BYTES) Header.decode(bytes);
+  return {
+    op: bytes[0]! & 7,
+    version: ((bytes[0]! >> 3) & 3) + 1,
+    group: (bytes[4]! << 8) | bytes[5]!,
+    sequence: bytes[6]!,
+    command: bytes[7]!,
+    data: bytes.subarray(HEADER_BYTES),
+  };
 }

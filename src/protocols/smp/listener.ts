@@ -3,7 +3,7 @@ import type { Nanos } from "../../util/time.js";
 import { encodeAnswer, failed, type AnswerOptions, type Outcome } from "./answer.js";
 import type { AnyCommand, Command } from "./command.js";
 import { commandKey, keyOf } from "./groups.js";
-import { decodeSmp, Header, HEADER_BYTES, OP, type SmpMessage } from "./header.js";
+import { HEADER_BYTES, OP, readSmp, type SmpMessage } from "./header.js";
 import { rc } from "./results.js";
 
 /** One request as a handler sees it. */
@@ -94,17 +94,7 @@ export function smpDispatcher<S>(rows: readonly HandlerRow<S>[], options: Listen
 
 /** A message of at least a header, and what is wrong with it as a whole. */
 function readRequest(bytes: Uint8Array): { request: SmpMessage; problem?: number } {
-  let request: SmpMessage;
-  try {
-    request = decodeSmp(bytes);
-  } catch (error) {
-    if (!isTapbenchError(error)) throw error;
-    const { first, group, sequence, command } = Header.decode(bytes.subarray(0, HEADER_BYTES));
-    const data = bytes.subarray(HEADER_BYTES);
-    return {
-      request: { op: first.op, version: first.version + 1, group, sequence, command, data },
-      problem: rc("corrupt"),
-    };
-  }
+  const request = readSmp(bytes);
+  if (((bytes[2]! << 8) | bytes[3]!) !== request.data.length) return { request, problem: rc("corrupt") };
   return request.version > 2 ? { request, problem: rc("version too new") } : { request };
 }

@@ -16,12 +16,14 @@ import { missing } from "../../support/wires.js";
 const MANAGEMENT = fileURLToPath(new URL("management.py", import.meta.url));
 const KEY = "404142434445464748494A4B4C4D4E4F";
 
-/** GET STATUS, plain: the issuer domain by itself; then the payment domain, the payment directory and the payment application. */
+/** GET STATUS, plain: the issuer domain by itself; then the payment domain, the payment directory, the payment application and the CRS application. */
 const ISSUER_DOMAIN = "E3134F08A0000001510000009F70010FC5039EFE80";
 const APPLICATIONS =
-  "E3284F09A000000151535041019F70020F01C503800000C407A0000001515350CC08A000000151000000" +
+  "E3284F09A000000151535041019F70020F01C503808000C407A0000001515350CC08A000000151000000" +
   "E3304F0E325041592E5359532E44444630319F70020701C503000000C409F05441504250505345CC09A00000015153504101" +
-  "E32A4F07A00000000410109F70020701C503000000C40AF0544150424D43484950CC09A00000015153504101";
+  "E32A4F07A00000000410109F70020701C503000000C40AF0544150424D43484950CC09A00000015153504101" +
+  // The issuer's, deactivated over the air; privileges: global registry (04), contactless activation (20).
+  "E3294F09A000000151435253009F70020700C503000420C408A000000151435253CC08A000000151000000";
 const CPLC = /^9F7F2A54420001[0-9A-F]{76}$/;
 
 interface Asked {
@@ -90,12 +92,12 @@ describe.skipIf(missing("pcsc") ?? missing("scp-witness"))("the emulated element
     expect(managed.levels["01"]!.update).toBe("30037086C8BD65FA1044EECF4A8EE6E34A43210000019000");
   });
 
-  /** Bytes on the wire: GET STATUS of the domain, of applications, of nothing, and GET DATA of the CPLC; plain 21, 136, 0 and 45, then the status. */
+  /** Bytes on the wire: GET STATUS of the domain, of applications, of nothing, and GET DATA of the CPLC; plain 21, 179, 0 and 45, then the status. */
   test.each([
-    ["01", [23, 138, 2, 47]],
-    ["03", [23, 138, 2, 47]],
-    ["13", [31, 146, 2, 55]], // a MAC of 8 bytes
-    ["33", [42, 154, 2, 58]], // whole blocks of 16 and a MAC
+    ["01", [23, 181, 2, 47]],
+    ["03", [23, 181, 2, 47]],
+    ["13", [31, 189, 2, 55]], // a MAC of 8 bytes
+    ["33", [42, 202, 2, 58]], // whole blocks of 16 and a MAC
   ])("level %s: an authenticated GET STATUS, checked by the other program", (level, wire) => {
     const { status, ...told } = managed.levels[level]!;
     expect(told).toMatchObject({

@@ -118,6 +118,9 @@ describe("a device that is saved in the middle of a transaction", () => {
     device.restore(personalised);
     expect([atcOf(device), atcOf(copy)]).toEqual(["9F360200009000", "9F360200019000"]);
     device.restore(snapshot);
+    // The reader still has the card selected, and nobody else can select it meanwhile (Java Card Runtime Environment 4.5.2).
+    expect(atcOf(device)).toBe("6A88");
+    device.element.powerOff("contactless");
     expect(atcOf(device)).toBe("9F360200019000");
 
     const uidOf = (from: DeviceSnapshot, seed: string): string => hex(activate(inField(from, seed).air).uid);

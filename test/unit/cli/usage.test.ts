@@ -10,7 +10,7 @@ describe("help", () => {
     const { code, out, err } = await tapbench(["--help"]);
     expect(code).toBe(0);
     expect(err).toBe("");
-    for (const name of ["demo", "tap", "devices", "emulate", "decode", "trace"])
+    for (const name of ["demo", "tap", "devices", "se", "emulate", "decode", "trace"])
       expect(out).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(out).toContain(
       "Exit codes: 0 as asked, 1 wrong usage or bad input, 2 device or wire fault, 3 the answer is no.",
@@ -173,6 +173,14 @@ test.each([
   ["emulator/power-lost", 2],
   ["util/link-closed", 2],
   ["bench/provisioning-refused", 2],
+  ["gp/refused", 2],
+  ["gp/response-mac", 2],
+  ["gp/no-keys", 1],
+  ["gp/wrong-cryptogram", 3],
+  ["gp/wrong-key-check", 3],
+  ["se/garbled-answer", 2],
+  ["se/keys-failed-before", 1],
+  ["bench/journal-busy", 2],
   ["cli/internal", 2],
 ] as const)("%s exits with %i", (code, exit) => {
   expect(exitCodeOf(new TapbenchError(code, "x"))).toBe(exit);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fromBcd, fromCompressed, toBcd, toCompressed } from "../../../src/codec/bcd.js";
-import { crc16, crcA, crcB } from "../../../src/codec/crc.js";
+import { crc16, crc32, crcA, crcB } from "../../../src/codec/crc.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
 
 const failing = (code: string): unknown => expect.objectContaining({ code });
@@ -47,6 +47,13 @@ describe("CRC_B", () => {
 test("CRC-16/XMODEM of the usual check string", () => {
   expect(crc16(new TextEncoder().encode("123456789"))).toBe(0x31c3);
   expect(crc16(new Uint8Array())).toBe(0);
+});
+
+test("CRC-32 of the usual check string, whole and in parts", () => {
+  const bytes = new TextEncoder().encode("123456789");
+  expect(crc32(bytes)).toBe(0xcbf43926);
+  expect(crc32(bytes.subarray(4), crc32(bytes.subarray(0, 4)))).toBe(0xcbf43926);
+  expect(crc32(new Uint8Array())).toBe(0);
 });
 
 describe("numeric", () => {

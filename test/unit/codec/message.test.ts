@@ -4,6 +4,7 @@ import {
   bitFields,
   bytes,
   enumeration,
+  group,
   literal,
   many,
   optional,
@@ -200,5 +201,42 @@ describe("a declared message", () => {
         expect(Sample.decode(Sample.encode(sample))).toEqual(sample);
       }),
     );
+  });
+});
+
+describe("a group of fields", () => {
+  const Entry = group({
+    kind: [enumeration(u8, { a: 1, b: 2 }), "kind"],
+    name: [prefixed(u8, 4), "name"],
+    more: [when("it is a b", ({ kind }) => kind === "b", u16be), "more"],
+  });
+  const List = message("test.LIST", "test", { count: [u8, "count"], entries: [many(Entry, 3), "entries"] });
+
+  test("is one value, as an entry of a list too", () => {
+    const value = {
+      count: 2,
+      entries: [
+        { kind: "a", name: unhex("41") },
+        { kind: "b", name: unhex(""), more: 0x0102 },
+      ],
+    } as const;
+    expect(hex(List.encode(value))).toBe("02" + "010141" + "02000102");
+    expect(List.decode(unhex("0201014102000102"))).toEqual(value);
+    expect(List.render(value)[1]!.text).toBe("[kind a, name 41, more -, kind b, name , more 258 (0102)]");
+  });
+
+  test("says what it consists of", () => {
+    expect(Entry.type).toBe(
+      "kind (u8: 1 a, 2 b), name (u8 length, then bytes (at most 4)), more (u16be, when it is a b)",
+    );
+  });
+
+  test.each([
+    ["a part that is missing", "020101", "truncated"],
+    ["a kind that is none", "02030141", "bad-value"],
+    ["a name that is too long", "020105" + "41".repeat(5), "too-long"],
+    ["one entry too many", "02" + "0100".repeat(4), "too-many"],
+  ])("%s is refused", (_, bytes, code) => {
+    expect(() => List.decode(unhex(bytes))).toThrow(expect.objectContaining({ code: `codec/${code}` }) as Error);
   });
 });

@@ -109,9 +109,13 @@ describe("os", () => {
   });
 
   test("tasks and pools are told; everything of them fits a buffer", () => {
-    const { ask } = open();
+    const { ask, mcu, sim } = open();
     expect(Object.keys(ask(os.tasks, {}).tasks)).toContain("smp");
-    expect(ask(os.pools, {})["smp_buf"]).toMatchObject({ blksiz: 512, nblks: 4 });
+    expect(ask(os.pools, {})["smp_buf"]).toEqual({ blksiz: 512, nblks: 4, nfree: 3, min: 3 });
+    const end = mcu.attach({ name: "other", send: () => {} });
+    for (let i = 0; i < 3; i++) end.receive(unhex("0800000100000206A0"));
+    sim.runUntil(sim.now + SECOND);
+    expect(ask(os.pools, {})["smp_buf"]).toEqual({ blksiz: 512, nblks: 4, nfree: 3, min: 1 });
     expect(ask(os.bootLoader, {})).toEqual({ bootloader: "none" });
     expect(() => ask(os.bootLoader, { query: "mode" })).toThrow(refusal("query yields no answer"));
   });
@@ -365,6 +369,17 @@ describe("wallet and NFC", () => {
     ask(nfc.setRouting, { iso_dep: "element" });
     device.picc.powerOn(() => {});
     expect(ask(nfc.state, {})).toEqual({ field: true, listening: true });
+  });
+
+  test("a band that does not listen is not found by a reader, until it does again", async () => {
+    const bench = await openBench();
+    const band = await bench.open("emu:band-s1");
+    await bench.provision(band, "k2-credit");
+    const tap = () => bench.tap(band, { amount: 100n, terminal: "shop" });
+    band.emulated.picc.listening = false;
+    await expect(tap()).rejects.toThrow(expect.objectContaining({ code: "iso14443/no-card" }) as Error);
+    band.emulated.picc.listening = true;
+    expect(await tap()).toMatchObject({ outcome: "approved" });
   });
 
   test("self-tests are judged by their limits", () => {

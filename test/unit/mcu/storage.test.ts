@@ -92,6 +92,37 @@ describe.each([
     }
   });
 
+  test("cuts again and again, anywhere and anyhow: never anything but what was there before or after", () => {
+    const random = seededRandom("storage/cuts");
+    for (let run = 0; run < 60; run++) {
+      const flash = newFlash();
+      let now: Content = {};
+      for (const step of steps) {
+        const content = open(flash);
+        expect(content.content()).toEqual(now);
+        const uncutFlash = new Flash(flash, flash.snapshot());
+        const other = open(uncutFlash);
+        other.act(step);
+        if (random.below(3) > 0)
+          flash.planCut(
+            random.below(2) === 0
+              ? { before: 1 + random.below(6) }
+              : { inside: 1 + random.below(6), torn: random.fork(`${run}`) },
+          );
+        try {
+          content.act(step);
+        } catch (error) {
+          if (!isTapbenchError(error, "emulator/power-lost")) throw error;
+        }
+        flash.planCut(undefined);
+        flash.powerUp();
+        const after = open(flash).content();
+        expect([now, other.content()]).toContainEqual(after);
+        now = after;
+      }
+    }
+  });
+
   test("a flash with anything else on it is taken for empty", () => {
     const flash = newFlash();
     flash.program(0, bytes("noise", 2048));

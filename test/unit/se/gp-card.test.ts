@@ -227,6 +227,34 @@ describe("logical channels", () => {
     expect(send(element, "01A4040000", "wired")).toBe("6881");
   });
 
+  test("are opened by the card or by number, closed by themselves or from another (11.7, ISO/IEC 7816-4 7.1.2)", () => {
+    const element = gpCard();
+    const asked = (apdu: string): string => send(element, apdu, "wired");
+    expect(["00700005", "0070000001", "0170000001"].map(asked)).toEqual(["9000", "019000", "029000"]);
+    expect(asked("00700005")).toBe("6A86"); // open already
+    expect(asked("02708000")).toBe("9000"); // itself
+    expect(asked("02A4040000")).toBe("6881");
+    expect(asked("00708005")).toBe("9000");
+    // Closed already: a warning. The basic channel and numbers above 19 are no channels to close.
+    expect(["00708005", "00708000", "00708014", "00700014", "00700100"].map(asked)).toEqual([
+      "6200",
+      "6A86",
+      "6A86",
+      "6A86",
+      "6A86",
+    ]);
+    expect(asked("00700000")).toBe("6700"); // nowhere to say the number
+  });
+
+  test("are not opened on a locked card", () => {
+    const element = gpCard();
+    const { channel } = open(element);
+    ask(element, setStatus(channel, "card", 0x7f));
+    expect(send(element, "0070000001", "wired")).toBe("6A81");
+    ask(element, setStatus(open(element).channel, "card", 0x0f));
+    expect(send(element, "0070000001", "wired")).toBe("019000");
+  });
+
   test("reach to 19, in the further form of the class byte, a secure channel included", () => {
     const element = gpCard();
     for (let number = 1; number <= 19; number++)

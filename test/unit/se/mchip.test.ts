@@ -310,7 +310,7 @@ describe("card risk management", () => {
 describe("without room in the memory", () => {
   test("a TC that cannot be counted is not given", () => {
     // just enough for the personalisation and the counters
-    let bytes = 3_648;
+    let bytes = 3_392;
     let element = newElement({ nvmBytes: bytes });
     while (
       sendAll(element, [SELECT_CARD, ...storeDataCommands(encodeGroupings(groupings()))], "wired").at(-1) !== "9000"

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Nvm } from "../../../emulator/se/nvm.js";
+import { Nvm, type PowerCut } from "../../../emulator/se/nvm.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
 
 const code = (name: string): unknown => expect.objectContaining({ code: `emulator/${name}` });
@@ -107,6 +107,95 @@ describe("a power cut", () => {
     nvm.planCut(undefined);
     nvm.write(0, unhex("03"));
     expect(hex(nvm.read(0, 1))).toBe("03");
+  });
+});
+
+describe("cells", () => {
+  /** Words of 4 bytes, erased by 8, in pages of 16. */
+  const CELLS = { writeBytes: 4, eraseBytes: 8, endurance: 100, seed: 7 };
+  const filled = (): Nvm => {
+    const nvm = new Nvm(32, 16, undefined, CELLS);
+    nvm.write(0, new Uint8Array(32).fill(0x11));
+    return nvm;
+  };
+  const torn = (cut: PowerCut): string => {
+    const nvm = filled();
+    nvm.planCut(cut);
+    expect(() => nvm.write(18, new Uint8Array(5))).toThrow(code("power-lost"));
+    nvm.powerUp();
+    return hex(nvm.read(0, 32));
+  };
+  const UNTOUCHED = "11".repeat(16);
+
+  test.each([
+    [0, "1111111111111111"],
+    [1, "1111111111111111"],
+    [2, "1111000011111111"],
+    [4, "1111000011111111"],
+    [5, "1111000000000011"],
+  ])("a cut behind %i bytes keeps whole words, the last as far as it was to be written", (kept, unit) => {
+    expect(torn({ inside: 1, kept })).toBe(UNTOUCHED + unit.padEnd(16, "1") + "11".repeat(8));
+  });
+
+  test("a cut between erasing and programming leaves the whole unit erased, and no other", () => {
+    expect(torn({ inside: 1, kept: 0, rest: "erased" })).toBe(`${UNTOUCHED}${"FF".repeat(8)}${"11".repeat(8)}`);
+    expect(torn({ inside: 1, kept: 2, rest: "erased" })).toBe(`${UNTOUCHED}FFFF0000FFFFFFFF${"11".repeat(8)}`);
+  });
+
+  test("random bits are those of their seed, in the unit that was erased only", () => {
+    const one = torn({ inside: 1, kept: 2, rest: { noise: 1 } });
+    expect(one).toBe(torn({ inside: 1, kept: 2, rest: { noise: 1 } }));
+    expect(one).not.toBe(torn({ inside: 1, kept: 2, rest: { noise: 2 } }));
+    expect(one).toMatch(new RegExp(`^${UNTOUCHED}....0000........${"11".repeat(8)}$`));
+  });
+
+  test("pages count what they have been through, also what a cut spoiled; a snapshot keeps the count", () => {
+    const nvm = filled();
+    nvm.write(0, unhex("00"));
+    nvm.planCut({ inside: 1, kept: 0 });
+    expect(() => nvm.write(14, unhex("00000000"))).toThrow(code("power-lost"));
+    nvm.powerUp();
+    expect([nvm.cyclesOf(0), nvm.cyclesOf(1)]).toEqual([3, 1]);
+    const snapshot = nvm.snapshot();
+    nvm.write(0, unhex("01"));
+    const copy = new Nvm(32, 16, snapshot, CELLS);
+    copy.write(16, unhex("02"));
+    expect([nvm.cyclesOf(0), copy.cyclesOf(0), nvm.cyclesOf(1), copy.cyclesOf(1)]).toEqual([4, 3, 1, 2]);
+  });
+
+  /** Pages of a larger memory that do not take a write after so many. */
+  const failing = (seed: number, writes: number): number[] => {
+    const nvm = new Nvm(64 * 16, 16, undefined, { ...CELLS, seed });
+    for (let round = 0; round < writes; round++) nvm.write(0, new Uint8Array(1024).fill(round));
+    return Array.from({ length: 64 }, (_, page) => page).filter(
+      (page) => !nvm.holds(page * 16, new Uint8Array(16).fill(writes - 1)),
+    );
+  };
+
+  test("a page takes every write of its endurance, and from then on no longer all as they are meant", () => {
+    expect(failing(7, 100)).toEqual([]);
+    const worn = failing(7, 101);
+    expect(worn.length).toBeGreaterThan(20);
+    expect(failing(7, 101)).toEqual(worn);
+    expect(failing(8, 101)).not.toEqual(worn);
+    expect(failing(7, 250)).toHaveLength(64);
+  });
+
+  test("which is the snapshot's, whatever memory takes it up", () => {
+    const worn = new Nvm(16, 16, undefined, { ...CELLS, seed: 3 });
+    for (let round = 0; round < 150; round++) worn.write(0, new Uint8Array(16).fill(round));
+    const copy = new Nvm(16, 16, worn.snapshot(), { ...CELLS, seed: 4 });
+    worn.write(0, new Uint8Array(16));
+    copy.write(0, new Uint8Array(16));
+    expect(hex(copy.read(0, 16))).toBe(hex(worn.read(0, 16)));
+  });
+
+  test.each([
+    [16, { ...CELLS, eraseBytes: 12 }],
+    [16, { ...CELLS, eraseBytes: 32 }],
+    [16, { ...CELLS, writeBytes: 16 }],
+  ])("units that do not divide each other are refused", (page, cells) => {
+    expect(() => new Nvm(32, page, undefined, cells)).toThrow(code("nvm-range"));
   });
 });
 

@@ -162,13 +162,13 @@ describe("STORE DATA", () => {
   });
 
   test("a memory that is too small is 6A84, and leaves no card", () => {
-    const element = newElement({ nvmBytes: 4_096 });
+    const element = newElement({ nvmBytes: 3_840 });
     const many = Object.fromEntries(
       Array.from({ length: 4 }, (_, i) => [`020${i + 2}`, object("70", object("DF20", "00".repeat(120)))]),
     );
     expect(personalise(element, { ...groupings(), ...many }).at(-1)).toBe("6A84");
     expect(visible(element)).toEqual(NONE);
-    const full = newElement({ nvmBytes: 3_648 });
+    const full = newElement({ nvmBytes: 3_392 });
     const first = personalise(full, { ...groupings() }).at(-1);
     expect(first).toBe("6A84");
     expect(visible(full)).toEqual(NONE);

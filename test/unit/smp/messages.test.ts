@@ -61,7 +61,7 @@ const literal = <Q extends object, A extends object>(
   command: Command<Q, A>,
   request?: readonly [Q, string],
   response?: readonly [A, string],
-): Literal => ({ command: command as Command<never, unknown>, request, response }) as Literal;
+): Literal => ({ command: command as Command<never, unknown>, request, response });
 
 /*
  * Hand-encoded after RFC 8949 from the maps in Zephyr's documentation of each group, keys in the order in which Zephyr's own code writes them; those of groups
