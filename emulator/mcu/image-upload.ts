@@ -96,7 +96,7 @@ function begin(call: Uploading, images: readonly UpdatableImage[], data: Uint8Ar
       return refused(state, "current version is newer");
   }
   const slot = image.slots[index];
-  if (sha.length === SHA && holds(slot, len, sha))
+  if (sha.length === SHA && equalBytes(slot.read(0, data.length), data) && holds(slot, len, sha))
     return { state: { ...state, image: undefined }, outcome: { value: { off: len, match: true } } };
   const erased = slot.isErased() ? 0 : worked(() => slot.erase(len));
   if (erased === undefined) return refused(state, "flash erase failed");
