@@ -36,7 +36,7 @@ export function uploadImage(
 ): Promise<UploadReport> {
   return inTime(target, options, async (signal) => {
     const { clock } = target;
-    const meter = rateMeter(clock.now);
+    const meter = rateMeter(() => clock.now());
     const begun = clock.now();
     let furthest = 0;
     let breaks = 0;

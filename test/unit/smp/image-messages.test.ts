@@ -131,7 +131,7 @@ test.each([
   [image.state.response, "A166696D616765738164736C6F74", "codec/bad-value"],
   [image.upload.request, "A1636F666620", "codec/bad-value"],
   [image.upload.request, "A1636F66661B0000000100000000", "codec/bad-value"],
-  [image.setState.request, `A16468617368${"5841"}${"00".repeat(65)}`, "codec/too-long"],
+  [image.setState.request, `A164686173685841${"00".repeat(65)}`, "codec/too-long"],
 ] as const)("refused: %#", (message, bytes, code) => {
   expect(() => message.decode(unhex(bytes))).toThrow(expect.objectContaining({ code }) as Error);
 });

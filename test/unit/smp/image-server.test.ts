@@ -64,11 +64,12 @@ describe("an upload", () => {
   });
 
   test("the same SHA-256 goes on, also from another wire; another one begins anew", () => {
-    const { ask, host } = open();
+    const device = open();
+    const { ask } = device;
     ask(image.upload, first(NEW));
     ask(image.upload, { off: 100, data: NEW.subarray(100, 300) });
     expect(ask(image.upload, first(NEW))).toEqual({ off: 300 });
-    const other = host("other");
+    const other = device.host("other");
     expect(other.run(other.poller().ask(image.upload, first(NEW, 60)))).toEqual({ off: 300 });
     const newer = imageOf("1.2.0");
     expect(ask(image.upload, first(newer))).toEqual({ off: 100 });

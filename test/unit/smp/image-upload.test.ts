@@ -33,7 +33,7 @@ function talk(
   {
     length = 2000,
     window = 1,
-    version = 2 as 1 | 2,
+    version = 2,
     ...options
   }: Partial<ImageUploadOptions> & { length?: number; window?: number; version?: 1 | 2 } = {},
 ) {
