@@ -1,8 +1,7 @@
 import { dependenciesOf } from "../../src/protocols/mcuboot/image.js";
 import { compareVersions, formatVersion } from "../../src/protocols/mcuboot/version.js";
-import { isTapbenchError } from "../../src/util/errors.js";
 import { bootDirect } from "./direct-xip.js";
-import type { FlashArea } from "./flash.js";
+import { isRefusal, type FlashArea } from "./flash.js";
 import { openPairs, type BootLayout, type Pair } from "./layout.js";
 import type { BootEvent, BootLog, BootOutcome, Running } from "./outcome.js";
 import { checkImage, headerAt, imageAt, orObjection } from "./slot-image.js";
@@ -14,7 +13,7 @@ export interface BootConfiguration extends BootLayout, UpgradeRules {}
 /**
  * One start of the boot loader, from reset to the image that runs: what MCUboot does with the same flash (loader.c), operation by operation. Swaps that
  * lost their power go on, images are judged before they come in and before they run.
- * @throws `emulator/power-lost` and what else the flash throws but `emulator/flash-failed`
+ * @throws `emulator/power-lost`, and `emulator/flash-range` where the layout does not fit the flash
  */
 export function boot(flash: FlashArea, configuration: BootConfiguration): BootOutcome {
   const events: BootEvent[] = [];
@@ -31,7 +30,7 @@ function unlessStuck<T>(log: BootLog, act: () => T): T | undefined {
   try {
     return act();
   } catch (error) {
-    if (!isTapbenchError(error) || error.code !== "emulator/flash-failed") throw error;
+    if (!(error instanceof Error) || !isRefusal(error)) throw error;
     log(0, "flash-failed", error.message);
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { Random } from "../../src/util/random.js";
 import { NO_BYTES } from "../../src/util/bytes.js";
+import { isTapbenchError } from "../../src/util/errors.js";
 import { emulatorError } from "../errors.js";
 
 /** What a flash is made of. All in bytes; `size` is whole sectors, a sector whole write blocks. */
@@ -273,6 +274,10 @@ function unprogrammable(content: Uint8Array, at: number, bytes: Uint8Array): num
   for (let i = 0; i < bytes.length; i++) if ((bytes[i]! & ~content[at + i]!) !== 0) return i;
   return undefined;
 }
+
+/** Whether the flash did not take an operation, as it is bad there or was not erased; not that its power went. */
+export const isRefusal = (error: unknown): boolean =>
+  isTapbenchError(error) && (error.code === "emulator/flash-failed" || error.code === "emulator/flash-not-erased");
 
 /** A partition: a part of a flash, in whole sectors. */
 export function flashArea(flash: FlashArea, start: number, size: number): FlashArea {

@@ -1,8 +1,7 @@
 import { aesCtrAt } from "../../src/crypto/key-agreement.js";
 import { FLAGS, type ImageHeader } from "../../src/protocols/mcuboot/image.js";
 import type { SwapMode } from "../../src/protocols/mcuboot/trailer.js";
-import { isTapbenchError } from "../../src/util/errors.js";
-import type { FlashArea } from "./flash.js";
+import { isRefusal, type FlashArea } from "./flash.js";
 import type { Pair } from "./layout.js";
 import type { SlotTrailer, SwapType } from "./slot-trailer.js";
 import { stepsByMove, stepsByOffset, stepsByScratch, type Region, type Step } from "./swap-plan.js";
@@ -78,7 +77,7 @@ function noted(trailer: SlotTrailer, { entry, state }: Step): boolean {
     trailer.writeNote(entry, state);
     return true;
   } catch (error) {
-    if (isTapbenchError(error) && error.code === "emulator/flash-failed") return false;
+    if (isRefusal(error)) return false;
     throw error;
   }
 }

@@ -113,7 +113,7 @@ describe.each(MODES)("by %s", (mode) => {
     expect(runs?.version).toMatchObject({ major: 1 });
     expect(events[0]).toMatchObject({
       did: "refused",
-      why: expect.stringMatching(/0\.9\.0 is below the present 1\.0\.0/),
+      why: expect.stringMatching(/0\.9\.0 is below the present 1\.0\.0/) as unknown,
     });
     expect(flash.read(uploadOffset(flash, strict.configuration), 4)).toEqual(new Uint8Array(4).fill(0xff));
     strict.upload(flash, built("1.0.1"), true);
@@ -169,7 +169,7 @@ describe.each(MODES)("by %s", (mode) => {
     expect(boot(damaged, bench.configuration)).toMatchObject({
       runs: undefined,
       recovery: true,
-      events: [{ did: "rejected", why: expect.stringMatching(/does not run: its hash/) }],
+      events: [{ did: "rejected", why: expect.stringMatching(/does not run: its hash/) as unknown }],
     });
   });
 });

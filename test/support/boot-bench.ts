@@ -16,7 +16,6 @@ import { seededRandom, type Random } from "../../src/util/random.js";
  */
 
 export const KEY: SigningKey = remembering(readSigningKey(generateSigningKey("ed25519", seededRandom("boot-bench"))));
-const ALIGN = 8;
 const HEADER = 0x200;
 
 export interface BenchOptions {
@@ -24,6 +23,8 @@ export interface BenchOptions {
   readonly sector?: number;
   /** Sectors a slot. */
   readonly sectors?: number;
+  /** What the flash programs at least. */
+  readonly align?: number;
   /** Bytes of the payloads. */
   readonly payloads?: readonly [old: number, next: number];
   readonly rules?: Partial<BootConfiguration>;
@@ -47,10 +48,10 @@ export class BootBench {
   /** Boots done and boots asked for. */
   readonly count = { done: 0, asked: 0 };
 
-  constructor({ mode, sector = 4096, sectors = 8, payloads = [9_000, 13_000], rules, build }: BenchOptions) {
+  constructor({ mode, sector = 4096, sectors = 8, align = 8, payloads = [9_000, 13_000], rules, build }: BenchOptions) {
     const slot = sector * sectors;
     const size = 2 * slot + sector;
-    this.#geometry = { size, sectorBytes: sector, writeBytes: ALIGN };
+    this.#geometry = { size, sectorBytes: sector, writeBytes: align };
     this.configuration = {
       mode,
       images: [{ primary: { offset: 0, size: slot }, secondary: { offset: slot, size: slot } }],
@@ -82,8 +83,14 @@ export class BootBench {
   /** The old image in its place, nothing else. */
   fresh(): Flash {
     const flash = new Flash(this.#geometry);
-    flash.program(0, whole(this.images.old));
+    flash.program(0, this.#whole(this.images.old));
     return flash;
+  }
+
+  /** In whole write units. */
+  #whole(image: Uint8Array): Uint8Array {
+    const { writeBytes } = this.#geometry;
+    return concat(image, new Uint8Array((writeBytes - (image.length % writeBytes)) % writeBytes).fill(0xff));
   }
 
   flashOf = (state: FlashSnapshot): Flash => new Flash(this.#geometry, state);
@@ -91,7 +98,7 @@ export class BootBench {
   /** An image comes in as running firmware writes it, and is asked for. */
   upload(flash: Flash, image: Uint8Array, permanent: boolean): void {
     eraseSecondary(flash, this.configuration);
-    flash.program(uploadOffset(flash, this.configuration), whole(image));
+    flash.program(uploadOffset(flash, this.configuration), this.#whole(image));
     requestUpgrade(flash, this.configuration, permanent);
   }
 
@@ -228,7 +235,3 @@ function remembering(key: SigningKey): SigningKey {
   };
   return { ...key, verify };
 }
-
-/** In whole write units. */
-const whole = (image: Uint8Array): Uint8Array =>
-  concat(image, new Uint8Array((ALIGN - (image.length % ALIGN)) % ALIGN).fill(0xff));

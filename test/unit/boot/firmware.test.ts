@@ -41,19 +41,18 @@ describe("manifests", () => {
     expect(hex(manifestPayload(SAID, new Uint8Array(0)))).toBe(hex(LITERAL));
   });
 
-  const refused = (payload: Uint8Array, why: RegExp) =>
+  test.each([
+    [new Uint8Array(0), /TBFW/],
+    [new Uint8Array(5_000), /TBFW/],
+    [LITERAL.subarray(0, LITERAL.length - 1), /110 bytes/],
+    [unhex("5442465700000000A0"), /0 bytes/],
+    [unhex("54424657FFFFFFFFA0"), /4294967295 bytes/],
+    [unhex("5442465701000000A0"), /cannot be read/],
+    [concat(LITERAL.subarray(0, 16), unhex("02"), LITERAL.subarray(17)), /format 2/],
+  ])("what is none is refused (%#)", (payload, why) => {
     expect(() => readManifest(payload)).toThrow(
-      expect.objectContaining({ code: "mcuboot/bad-manifest", message: expect.stringMatching(why) }),
+      expect.objectContaining({ code: "mcuboot/bad-manifest", message: expect.stringMatching(why) as unknown }),
     );
-
-  test("what is none is refused", () => {
-    refused(new Uint8Array(0), /TBFW/);
-    refused(new Uint8Array(5_000), /TBFW/);
-    refused(LITERAL.subarray(0, LITERAL.length - 1), /110 bytes/);
-    refused(unhex("5442465700000000A0"), /0 bytes/);
-    refused(unhex("54424657FFFFFFFFA0"), /4294967295 bytes/);
-    refused(unhex("5442465701000000A0"), /cannot be read/);
-    refused(concat(LITERAL.subarray(0, 16), unhex("02"), LITERAL.subarray(17)), /format 2/);
   });
 });
 
