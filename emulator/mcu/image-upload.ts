@@ -9,20 +9,7 @@ import { isTapbenchError } from "../../src/util/errors.js";
 import { MS, type Nanos } from "../../src/util/time.js";
 import { ERASED } from "../boot/flash.js";
 import type { ImageSlot, ImageSlots, UpdatableImage } from "./image-slots.js";
-import { counted, logged, type McuState } from "./state.js";
-
-/** The one upload of an image that the device knows of: in its memory, so gone with a reset. */
-export interface ImageSession {
-  readonly image: number;
-  /** Bytes of the whole. */
-  readonly length: number;
-  /** Bytes that it has. */
-  readonly off: number;
-  /** Nothing: the host did not say, and the upload cannot go on after a break. */
-  readonly sha: Uint8Array;
-  /** The last bytes, which do not fill a write block yet. */
-  readonly rest: Uint8Array;
-}
+import { counted, logged, type ImageSession, type McuState } from "./state.js";
 
 export interface UploadRequest {
   readonly image?: number;

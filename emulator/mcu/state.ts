@@ -1,5 +1,4 @@
 import type { Nanos } from "../../src/util/time.js";
-import type { ImageSession } from "./image-upload.js";
 
 export interface LogLine {
   /** Counts lines since the device was made. */
@@ -15,6 +14,19 @@ export interface LongApdu {
   readonly from: string;
   readonly command?: { readonly bytes: Uint8Array; readonly length: number };
   readonly response?: Uint8Array;
+}
+
+/** The one upload of an image that the device knows of: in its memory, so gone with a reset. */
+export interface ImageSession {
+  readonly image: number;
+  /** Bytes of the whole. */
+  readonly length: number;
+  /** Bytes that it has. */
+  readonly off: number;
+  /** Nothing: the host did not say, and the upload cannot go on after a break. */
+  readonly sha: Uint8Array;
+  /** The last bytes, which do not fill a write block yet. */
+  readonly rest: Uint8Array;
 }
 
 /** What the microcontroller has in its memory: gone with its power, except where it says otherwise. A value: it is never changed in place. */

@@ -39,7 +39,7 @@ const straight: Carry = (message) => [{ message, late: 0 }];
 
 /** The updatable device as a host reaches it, in virtual time. */
 export function firmwareTarget(
-  { sim, mcu }: Updatable,
+  { sim, mcu }: Pick<Updatable, "sim" | "mcu">,
   { up = straight, down = straight, breakAt = () => false }: TargetOptions = {},
 ) {
   const clock = passing(sim);
