@@ -1,3 +1,4 @@
+import { splitDataGroupings } from "../../src/codec/dgi.js";
 import { STORE_DATA } from "../../src/protocols/gp/messages.js";
 import type { CommandApdu, ResponseApdu } from "../../src/protocols/iso7816/apdu.js";
 import { status } from "../../src/protocols/iso7816/apdu.js";
@@ -38,25 +39,6 @@ export const INS_STORE_DATA = 0xe2;
 /** Longest personalisation that is put together before its last block. */
 const MAX_DATA = 16_384;
 
-/** Whole groupings, and what is left behind them (EMV CPS 1.1, 3.2: DGI, length `LL` or `FF LLLL`, value). */
-function splitGroupings(data: Uint8Array): {
-  readonly whole: readonly (readonly [dgi: number, value: Uint8Array])[];
-  readonly rest: Uint8Array;
-} {
-  const whole: [number, Uint8Array][] = [];
-  let at = 0;
-  while (at + 3 <= data.length) {
-    const long = data[at + 2] === 0xff;
-    const head = long ? 5 : 3;
-    if (at + head > data.length) break;
-    const length = long ? data[at + 3]! * 256 + data[at + 4]! : data[at + 2]!;
-    if (at + head + length > data.length) break;
-    whole.push([data[at]! * 256 + data[at + 1]!, data.subarray(at + head, at + head + length)]);
-    at += head + length;
-  }
-  return { whole, rest: data.subarray(at) };
-}
-
 /**
  * One block of STORE DATA with data groupings (GlobalPlatform Card Specification 2.3.1, 11.11): blocks are numbered from 0, a grouping may go on in
  * the next, and an encrypted one is deciphered as soon as it is whole. A status word: the block is refused, and the personalisation with it.
@@ -75,9 +57,12 @@ export function takeBlock(
   if (state.rest.length > 0 && state.encryption !== encrypted) return SW.wrongData;
   const length = state.length + data.length;
   if (length > MAX_DATA) return SW.noMemory;
-  const { whole, rest } = splitGroupings(concat(state.rest, data));
+  const bytes = concat(state.rest, data);
+  const { whole, end } = splitDataGroupings(bytes);
+  const rest = bytes.subarray(end);
   const groupings: Grouping[] = [];
-  for (const [dgi, value] of whole) {
+  for (const { dgi, from, to } of whole) {
+    const value = bytes.subarray(from, to);
     const clear = encrypted === encryption.none ? value : decipher?.(value);
     if (!clear) return SW.wrongData;
     if (encrypted !== encryption.none) spend({ symmetric: Math.ceil(value.length / 16) });

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { homedir, hostname } from "node:os";
@@ -104,10 +105,12 @@ function read(path: string, name: string): ElementJournal {
 }
 
 function writeDurably(path: string, text: string): void {
-  const beside = `${path}.${process.pid}.new`;
-  const file = openSync(beside, "w", OWNER_ONLY);
+  // Whoever writes has the lock, so what an earlier run left there is nobody's.
+  const beside = `${path}.new`;
+  rmSync(beside, { force: true });
+  const file = openSync(beside, "wx", OWNER_ONLY);
   try {
-    writeSync(file, text);
+    writeFileSync(file, text);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -136,7 +139,7 @@ function lock(path: string): () => void {
     if (!/^[1-9]\d*$/.test(pid) || host !== hostname() || isAlive(Number(pid))) throw busy;
     // Whoever finds the same stale lock renames it, too: one of us gets it, and the other finds a new one in its place.
     const aside = `${path}.${process.pid}.stale`;
-    renameSync(path, aside);
+    if (!renamed(path, aside)) throw busy;
     const stale = contents(aside) === holder;
     if (stale) rmSync(aside, { force: true });
     else renameSync(aside, path);
@@ -145,6 +148,17 @@ function lock(path: string): () => void {
   return () => {
     if (contents(path) === mine) rmSync(path, { force: true });
   };
+}
+
+/** False: somebody else was faster. */
+function renamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 function take(path: string, mine: string): boolean {

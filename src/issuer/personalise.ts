@@ -1,4 +1,5 @@
 import { toBcd, toCompressed } from "../codec/bcd.js";
+import { encodeDataGrouping } from "../codec/dgi.js";
 import { tlv, type Tlv } from "../codec/tlv.js";
 import type { RsaPrivateKey } from "../crypto/rsa.js";
 import { pinBlock2 } from "../emv/secure-messaging.js";
@@ -292,13 +293,6 @@ export interface ScriptOptions {
 const SHORT_BLOCK = 255;
 const EXTENDED_BLOCK = 65_535;
 
-const groupingBytes = ({ dgi, value }: DataGrouping): Uint8Array =>
-  concat(
-    u16be(dgi),
-    value.length < 0xff ? Uint8Array.of(value.length) : Uint8Array.of(0xff, value.length >> 8, value.length & 0xff),
-    value,
-  );
-
 /** A command and what it carries, for people. */
 interface Block {
   parts: Uint8Array[];
@@ -317,7 +311,7 @@ function blocks(groupings: readonly DataGrouping[], size: number, apart: boolean
     return current;
   };
   for (const grouping of groupings) {
-    const bytes = groupingBytes(grouping);
+    const bytes = encodeDataGrouping(grouping.dgi, grouping.value);
     const fits = current && current.length + bytes.length <= size && (!apart || current.secret === grouping.secret);
     let into = current && fits ? current : next();
     for (let at = 0; at < bytes.length;) {

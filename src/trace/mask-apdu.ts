@@ -1,3 +1,4 @@
+import { splitDataGroupings, type DataGroupingAt } from "../codec/dgi.js";
 import type { ApduRecord } from "../util/tracer.js";
 import { blank, maskObject, maskTlv, pansInObject, pansInTlv, sweep, type KnownPans } from "./sensitive.js";
 
@@ -176,31 +177,10 @@ function runs(copies: readonly MaskedApdu[]): { commands: CommandRun[]; response
   return { commands, responses };
 }
 
-interface Dgi {
-  readonly dgi: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Data groupings of EMV Card Personalization Specification 3.1.2; nothing when the bytes are none. */
-function dgis(data: Uint8Array): Dgi[] | undefined {
-  const found: Dgi[] = [];
-  let at = 0;
-  while (at < data.length) {
-    if (at + 3 > data.length) return undefined;
-    const dgi = (data[at]! << 8) | data[at + 1]!;
-    let length = data[at + 2]!;
-    at += 3;
-    if (length === 0xff) {
-      if (at + 2 > data.length) return undefined;
-      length = (data[at]! << 8) | data[at + 1]!;
-      at += 2;
-    }
-    if (at + length > data.length) return undefined;
-    found.push({ dgi, from: at, to: at + length });
-    at += length;
-  }
-  return found;
+/** Data groupings; nothing when the bytes are none. */
+function groupingsIn(data: Uint8Array): readonly DataGroupingAt[] | undefined {
+  const { whole, end } = splitDataGroupings(data);
+  return end === data.length ? whole : undefined;
 }
 
 /** Groupings 8000 to 8FFF hold keys, key parts and PIN blocks; 9000 and up their check values and counters. */
@@ -213,7 +193,7 @@ const isTlv = (data: Uint8Array): boolean => {
 
 /** Command data of STORE DATA: groupings, BER-TLV, or nothing that is known (enciphered data, say), which is blanked whole. */
 function maskStoreData(run: CommandRun, data: Uint8Array, keepAccount: boolean): void {
-  const groups = run.tlvSaid ? undefined : dgis(data);
+  const groups = run.tlvSaid ? undefined : groupingsIn(data);
   if (groups) {
     for (const { dgi, from, to } of groups)
       if (holdsKeys(dgi)) blank(data, from, to);
@@ -277,7 +257,7 @@ export function pansInApdus(records: readonly ApduRecord[]): Set<string> {
     together(run.pieces, (data) => {
       const tag = tagPut(run);
       if (tag !== undefined) pansInObject(tag, data, found);
-      const groups = run.ins === INS.storeData ? dgis(data) : undefined;
+      const groups = run.ins === INS.storeData ? groupingsIn(data) : undefined;
       for (const { from, to } of groups ?? [{ from: 0, to: data.length }]) pansInTlv(data, found, from, to);
     });
   }

@@ -170,6 +170,52 @@ describe("the wire is lost", () => {
   });
 });
 
+describe("a roll-back", () => {
+  const aid = `${CARD_AID}AA`;
+  const data = [aid, THREE_BLOCKS, ...KEYS] as const;
+  beforeEach(async () => {
+    const from = ["--load-file", "F0544150424D43484950", "--module", "F0544150424D434849502E41"];
+    expect((await se("install", ...from, "--aid", aid, "--contactless", ...KEYS)).code).toBe(0);
+    on.meddle = (_, apdu) => (apdu.startsWith("84E288") ? wireLost() : undefined);
+    expect((await se("store-data", ...data)).code).toBe(2);
+  });
+
+  /** Loses the wire under the first command with that instruction, before or after the card got it. */
+  const losing = (ins: string, got: boolean): ElementOnReader["meddle"] => {
+    let lost = false;
+    return (_, apdu) => {
+      if (lost || !apdu.startsWith(`84${ins}`)) return undefined;
+      lost = true;
+      if (got) on.element.process(Uint8Array.from(Buffer.from(apdu, "hex")), "contactless");
+      return wireLost();
+    };
+  };
+
+  test.each([
+    ["DELETE", "E4", false],
+    ["DELETE", "E4", true],
+    ["INSTALL", "E6", false],
+    ["INSTALL", "E6", true],
+  ])(
+    "that loses the wire in %s (%s; the card got it: %s) is done again, though nobody knows of it but the journal",
+    async (_, ins, got) => {
+      // Only the registry says how it was installed: a journal of before has no installations.
+      const path = join(journal, JOURNAL);
+      const kept = JSON.parse(await readFile(path, "utf8")) as object;
+      await writeFile(path, JSON.stringify({ ...kept, installations: [] }));
+      on.meddle = losing(ins, got);
+      expect((await se("store-data", ...data, "--roll-back", "--yes")).code).toBe(2);
+      on.meddle = undefined;
+      const plain = await se("store-data", ...data);
+      expect(plain.err).toMatch(/\[se\/(not-in-registry|interrupted-personalisation)\]/);
+      expect(plain.err).toContain("--roll-back");
+      const again = await se("store-data", ...data, "--roll-back", "--yes");
+      expect(again.code, again.err).toBe(0);
+      expect(send(on.element, `00A4040008${aid}00`)).toMatch(/^6F.*9000$/);
+    },
+  );
+});
+
 // Of the operations of the last block: its first, one in its middle, and a late one.
 test.each([1, 4, 9])(
   "the power goes in the last block, before write %i: as before or as after, and the journal does not guess",

@@ -2,7 +2,6 @@ import type { Privilege } from "../../../src/protocols/gp/registry.js";
 import { ACTIVATION, APPLICATION_STATES, CARD_STATES } from "../../../src/protocols/gp/registry.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { NO_BYTES } from "../../../src/util/bytes.js";
-import { isTapbenchError } from "../../../src/util/errors.js";
 import { emulatorError } from "../../errors.js";
 import type { AnyApplet, AppletContext, AppletStorage, CardManager, CardSettings } from "../applet.js";
 import { InstanceStorage } from "../instance-storage.js";
@@ -252,17 +251,11 @@ export class GpCard {
     if (wanted.privileges.has("securityDomain") !== (applet === DOMAIN_MODULE)) return SW.wrongData;
     const entry: ApplicationEntry = { ...wanted, number: this.registry.freeNumber(), applet };
     const instance = this.#instance(entry);
-    try {
-      // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut.
-      const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
-      if (sw === SW.ok) this.registry.putApplications([entry], file);
-      else this.registry.clear();
-      return sw;
-    } catch (error) {
-      if (!isTapbenchError(error, "emulator/store-full")) throw error;
-      this.registry.clear();
-      return SW.noMemory;
-    }
+    // What the applet stores before its entry is there belongs to nobody, and is cleared away after a power cut or a fault.
+    const sw = instance.applet.install?.(contextFor(instance, true), parameters ?? NO_BYTES) ?? SW.ok;
+    if (sw === SW.ok) this.registry.putApplications([entry], file);
+    else this.registry.clear();
+    return sw;
   }
 
   #instance(entry: ApplicationEntry): Instance {

@@ -4,15 +4,16 @@ import { isSecured } from "../../../src/protocols/gp/secure-channel.js";
 import { status, type CommandApdu } from "../../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { applet, type AppletContext, type AppletStep, type CardManager } from "../applet.js";
-import type { Content, ContentState, ContentStep } from "./content.js";
+import { storeFault } from "../store-faults.js";
+import { say, type Content, type ContentState, type ContentStep } from "./content.js";
 import { getData } from "./data-objects.js";
 import { remove } from "./delete.js";
 import { getStatus } from "./get-status.js";
 import { install, load } from "./install.js";
 import { setStatus } from "./life-cycle.js";
 import { putKey } from "./put-key.js";
-import { storeData } from "./store-data.js";
-import { externalAuthenticate, initializeUpdate, NO_SESSION, unwrapped, wrapped } from "./session.js";
+import { storeData, storeOwn } from "./store-data.js";
+import { externalAuthenticate, initializeUpdate, NO_SESSION, unwrapped, wrapped, type SecureState } from "./session.js";
 
 /*
  * A security domain, the issuer's or a supplementary one (GlobalPlatform Card Specification 2.3.1, chapter 7): an applet that the operating system gives
@@ -74,6 +75,8 @@ export const securityDomain = applet<ContentState>({
     const { ins } = command;
     if (!manager || TAKEN_IN.get(manager.registry.cardState)?.includes(ins) === false)
       return { state, response: status(SW.conditionsOfUse) };
+    // What the domain above it hands on came through that one's channel (7.3.3).
+    if (context.secured === true) return storeOwn(context, manager, state, command);
     if (ins === INS.initializeUpdate && command.cla === 0x80) {
       const { state: secure, response } = initializeUpdate(context, manager, command);
       return { state: { secure }, response };
@@ -90,10 +93,25 @@ export const securityDomain = applet<ContentState>({
     context.spend({ symmetric: 2 });
     const opened = unwrapped(state.secure, command);
     if (!opened) return over(SW.securityStatus);
-    const step = dispatch(context, manager, { ...state, secure: opened.state }, opened.command);
+    const step = safely(manager, opened.state, () =>
+      dispatch(context, manager, { ...state, secure: opened.state }, opened.command),
+    );
     return { state: step.state, response: wrapped(opened.state, step.response) };
   },
 });
+
+/** A fault of the store is an answer like any other, and the session goes on behind it; what came so far of something longer is gone. */
+function safely(manager: CardManager, secure: SecureState, work: () => ContentStep): ContentStep {
+  try {
+    return work();
+  } catch (error) {
+    const sw = storeFault(error);
+    if (sw === undefined) throw error;
+    // A store that failed behind its commit is ahead of the registry, and what an applet stored before it failed is nobody's.
+    manager.registry.reload();
+    return say({ secure }, sw);
+  }
+}
 
 /** What came so far of something that takes several commands goes on with the next of its own, and ends with any other. */
 type Kept = (state: ContentState) => Partial<ContentState>;

@@ -2,6 +2,7 @@ import { findTlv, parseTlv, tlv, type Tlv } from "../../../src/codec/tlv.js";
 import type { ContactlessObjects } from "../../../src/protocols/gp/contactless.js";
 import { privilegeBytes, privilegesOf, REGISTRY_TAGS, type Privilege } from "../../../src/protocols/gp/registry.js";
 import { ascii, concat, equalBytes, NO_BYTES, readUint, u16be, u32be } from "../../../src/util/bytes.js";
+import { isTapbenchError } from "../../../src/util/errors.js";
 import { emulatorError } from "../../errors.js";
 import type { ObjectStore } from "../store.js";
 
@@ -64,6 +65,9 @@ const LOAD_FILES = OS_AREA + 0x1000;
 const CARD = OS_AREA + 0xf000;
 const CONTACTLESS = OS_AREA + 0xf001;
 const LAST_NUMBER = 0x0fff;
+/** The instance whose object it is. */
+const ownerOf = (id: number): number => Math.floor(id / 0x10000);
+const OS_OWNER = ownerOf(OS_AREA);
 
 /** The tags of GET STATUS, and our own for what it does not tell. */
 const TAG = {
@@ -174,16 +178,23 @@ type Change = readonly [id: number, bytes: Uint8Array | undefined];
 /** What is installed, as last read from the store; gone and read again after a power cut. */
 export class CardRegistry {
   readonly #store: ObjectStore;
-  #applications: ReadonlyMap<number, ApplicationEntry>;
+  #applications: ReadonlyMap<number, ApplicationEntry> = new Map();
   readonly #loadFiles = new Map<number, LoadFileEntry>();
-  #cardState: number;
-  #contactless: ContactlessCard;
+  #cardState = 0;
+  #contactless: ContactlessCard = NEW_CARD;
   /** Counts changes, for those who keep what follows from the registry. */
   changes = 0;
 
   constructor(store: ObjectStore) {
     this.#store = store;
+    this.reload();
+  }
+
+  /** Reads what the store holds, and clears away what belongs to nobody: after power-up, and after a change that the store did not bring to its end. */
+  reload(): void {
+    const store = this.#store;
     const applications = new Map<number, ApplicationEntry>();
+    this.#loadFiles.clear();
     for (const id of store.ids) {
       if (id > APPLICATIONS && id <= APPLICATIONS + LAST_NUMBER)
         applications.set(id - APPLICATIONS, decodeApplication(id - APPLICATIONS, store.get(id)!));
@@ -192,6 +203,7 @@ export class CardRegistry {
     this.#applications = applications;
     this.#cardState = store.get(CARD)?.[0] ?? 0;
     this.#contactless = decodeCard(store.get(CONTACTLESS));
+    this.changes++;
     this.clear();
   }
 
@@ -226,9 +238,11 @@ export class CardRegistry {
     return undefined;
   }
 
-  /** The lowest number that nobody has. @throws `emulator/store-full` */
+  /** The lowest number that nobody has, and no object that could not be cleared away. @throws `emulator/store-full` */
   freeNumber(): number {
-    for (let number = 1; number <= LAST_NUMBER; number++) if (!this.#applications.has(number)) return number;
+    const owners = new Set(this.#store.ids.map(ownerOf));
+    for (let number = 1; number <= LAST_NUMBER; number++)
+      if (!this.#applications.has(number) && !owners.has(number)) return number;
     throw emulatorError("store-full", `a card has at most ${LAST_NUMBER} applications; remove one first`, {});
   }
 
@@ -319,12 +333,17 @@ export class CardRegistry {
     this.clear();
   }
 
-  /** Removes objects that no application owns: a deletion ends here, at once or after a power cut, and so does an installation that failed. */
+  /**
+   * Removes objects that no application owns: a deletion ends here, at once or after a power cut, and so does an installation that failed. A memory
+   * that is worn out may keep them: nobody finds them, and their number is given to nobody.
+   */
   clear(): void {
     if (this.#cardState === 0) return; // before it is manufactured, a card has instances without a registry
-    for (const id of this.#store.ids) {
-      const owner = Math.floor(id / 0x10000);
-      if (owner !== OS_AREA / 0x10000 && !this.#applications.has(owner)) this.#store.remove(id);
+    try {
+      for (const id of this.#store.ids)
+        if (ownerOf(id) !== OS_OWNER && !this.#applications.has(ownerOf(id))) this.#store.remove(id);
+    } catch (error) {
+      if (!isTapbenchError(error, "emulator/memory-worn")) throw error;
     }
   }
 }

@@ -2,7 +2,7 @@ import { parseTlv, type Tlv } from "../../../src/codec/tlv.js";
 import { STORE_DATA } from "../../../src/protocols/gp/messages.js";
 import { SW } from "../../../src/protocols/iso7816/status.js";
 import { concat, NO_BYTES } from "../../../src/util/bytes.js";
-import { attempt, isTapbenchError } from "../../../src/util/errors.js";
+import { attempt } from "../../../src/util/errors.js";
 import { NO_PERSONALISATION, takeBlock, taken, type PersonalisationState } from "../personalisation.js";
 import { say, type Content, type ContentState } from "./content.js";
 import { isOwnObject } from "./data-objects.js";
@@ -33,7 +33,7 @@ const MAX_OBJECTS = 1024;
 const OWN_OBJECTS = 0x0070;
 
 /** Objects as they are, or in groupings; all at once with the last block. */
-const storeOwn: Content = (context, _manager, { storing, ...rest }, command) => {
+export const storeOwn: Content = (context, _manager, { storing, ...rest }, command) => {
   const { p1, p2, data = NO_BYTES } = command;
   const { structure, encryption } = STORE_DATA;
   const asked = p1 & structure.mask;
@@ -81,11 +81,6 @@ function objectsIn({ groupings }: PersonalisationState): readonly Tlv[] | number
 function keep({ storage }: Parameters<Content>[0], objects: readonly Tlv[] | number | undefined): number {
   if (typeof objects === "number") return objects;
   if (!objects || objects.length === 0 || !objects.every(({ tag }) => isOwnObject(tag))) return SW.wrongData;
-  try {
-    storage.putAll(objects.map(({ tag, value }) => [tag, value]));
-    return SW.ok;
-  } catch (error) {
-    if (isTapbenchError(error, "emulator/store-full")) return SW.noMemory;
-    throw error;
-  }
+  storage.putAll(objects.map(({ tag, value }) => [tag, value]));
+  return SW.ok;
 }

@@ -6,7 +6,7 @@ import { describeAtr } from "../../protocols/pcsc/atr-meaning.js";
 import type { KeyInformation } from "../../protocols/gp/registry.js";
 import { hex, u16be } from "../../util/bytes.js";
 import type { SeSession } from "./se-session.js";
-import { byteText, table, type VerbAction } from "./se-verb.js";
+import { byteText, versionText, table, type VerbAction } from "./se-verb.js";
 
 const scpText = ({ scp, i }: { readonly scp: number; readonly i: number }): string =>
   `SCP${byteText(scp)} (i = ${byteText(i)})`;
@@ -31,7 +31,7 @@ export const info: VerbAction = async (session, _args, _options, paint) => {
     ...row("life cycle", state),
     ...row("GlobalPlatform", recognition?.version),
     ...row("secure channel", recognition && recognition.protocols.map(scpText).join(", ")),
-    ...versions.flatMap((version) => row(`keys ${byteText(version)}`, keysText(keys!, version))),
+    ...versions.flatMap((version) => row(`keys ${versionText(version)}`, keysText(keys!, version))),
     ...row("sequence counter", sequence === undefined ? undefined : String(sequence)),
     ...row("diversification", identity.diversification && hex(identity.diversification)),
     ...row("issuer number", identity.issuer && hex(identity.issuer)),

@@ -67,7 +67,7 @@ export const install: VerbAction = async (session, _args, options) => {
 };
 
 /** One byte where the other two say nothing: older elements take no more. */
-const shortPrivileges = (three: Uint8Array): Uint8Array => (three[1] || three[2] ? three : three.subarray(0, 1));
+export const shortPrivileges = (three: Uint8Array): Uint8Array => (three[1] || three[2] ? three : three.subarray(0, 1));
 
 /** INSTALL, and in the journal how it was done. */
 export async function installAgain(session: SeSession, how: Installation): Promise<void> {

@@ -10,7 +10,7 @@ import { cliError } from "../errors.js";
 import { numberOf } from "../se-arguments.js";
 import { keysText } from "./se-info.js";
 import type { SeSession } from "./se-session.js";
-import { byteText, table, textOption, type VerbAction, type VerbResult } from "./se-verb.js";
+import { versionText, table, textOption, type VerbAction, type VerbResult } from "./se-verb.js";
 
 /** `tapbench se keys`: what there is, or one change of it. */
 export const keys: VerbAction = async (session, _args, options) => {
@@ -31,7 +31,7 @@ async function listKeys(session: SeSession): Promise<VerbResult> {
     lines:
       versions.length === 0
         ? ["the element tells of no keys"]
-        : table(versions.map((version) => [`version ${byteText(version)}`, keysText(found, version)])),
+        : table(versions.map((version) => [`version ${versionText(version)}`, keysText(found, version)])),
     document: {
       keys: found.map(({ id, version, type, length }) => ({ id, version, type: keyTypeName(type), length })),
     },
@@ -58,7 +58,7 @@ async function putSet(
   const replaces = replace === undefined ? 0 : numberOf(replace, "a key version", 1, 0x7f);
   session.checkReader("putting keys");
   await session.confirm(
-    `PUT KEY ${replaces === 0 ? `adds key version ${byteText(becomes)} to` : `puts ${label} in place of key version ${byteText(replaces)} of`} ${session.element.title}: who has not got these keys is locked out of it`,
+    `PUT KEY ${replaces === 0 ? `adds key version ${versionText(becomes)} to` : `puts ${label} in place of key version ${versionText(replaces)} of`} ${session.element.title}: who has not got these keys is locked out of it`,
     options,
   );
   let own: KeySet | undefined;
@@ -69,7 +69,7 @@ async function putSet(
   const checks = own && checkValuesOf(own);
   return {
     lines: [
-      `key version ${byteText(becomes)} is ${label}`,
+      `key version ${versionText(becomes)} is ${label}`,
       ...(checks ? [`check values: ENC ${hex(checks.enc)}, MAC ${hex(checks.mac)}, DEK ${hex(checks.dek)}`] : []),
     ],
     document: {
@@ -83,7 +83,10 @@ async function deleteVersion(
   version: number,
   options: { readonly yes?: unknown },
 ): Promise<VerbResult> {
-  await session.confirm(`DELETE takes key version ${byteText(version)} off ${session.element.title} for good`, options);
+  await session.confirm(
+    `DELETE takes key version ${versionText(version)} off ${session.element.title} for good`,
+    options,
+  );
   await session.secured((card) => deleteKeys(card, version));
-  return { lines: [`deleted key version ${byteText(version)}`], document: { deleted: { version } } };
+  return { lines: [`deleted key version ${versionText(version)}`], document: { deleted: { version } } };
 }

@@ -1,3 +1,4 @@
+import { lifeCycleName } from "../../device/se/registry-tree.js";
 import { setStatus } from "../../protocols/gp/poller.js";
 import { APPLICATION_STATES, CARD_STATES } from "../../protocols/gp/registry.js";
 import { hex } from "../../util/bytes.js";
@@ -29,5 +30,5 @@ export const lock: VerbAction = async (session, [text], options) => {
     await session.confirm(`CARD_LOCKED leaves nothing but the issuer's domain of ${title} to be selected`, options);
   const state = terminate ? "terminated" : unlock ? "secured" : "cardLocked";
   await session.secured((secured) => setStatus(secured, "card", CARD_STATES[state]));
-  return { lines: [`the card is ${state}`], document: { card: state } };
+  return { lines: [`the card is ${lifeCycleName(CARD_STATES[state], "issuer domain")}`], document: { card: state } };
 };

@@ -42,6 +42,8 @@ export interface SeSession {
   readonly element: Element;
   readonly identity: ElementIdentity;
   readonly name: ElementName;
+  /** AID of the domain that a session is with; absent: it is the issuer's, which does not tell. */
+  readonly domain?: Uint8Array;
   /** What is remembered of the element; in a dry run what is put here is forgotten. */
   readonly keeper: JournalKeeper;
   /** Commands that were not sent; absent where this is no dry run. */
@@ -175,9 +177,10 @@ function sessionOf(parts: Parts): SeSession {
   const dry: DryApdu[] | undefined = options.dryRun === true ? [] : undefined;
   let opened: Opened | undefined;
   const note = (text: string): void => context.io.stderr.write(`tapbench: ${text}\n`);
+  const domain = asked.domain ?? identity.domain;
 
   async function start(): Promise<Opened> {
-    const { keys, domain } = asked;
+    const { keys } = asked;
     if (!keys)
       throw cliError(
         "usage",
@@ -186,11 +189,11 @@ function sessionOf(parts: Parts): SeSession {
       );
     if (!name.unique)
       note(`nothing tells this element from others of its kind (${name.name}): what failed on one counts for all`);
-    await talk(selectDomain(domain ?? identity.domain ?? NO_BYTES));
+    await talk(selectDomain(domain ?? NO_BYTES));
     const how: AuthenticateOptions = {
       label: keys.label,
       digest: keysDigest(journal.journal, keys),
-      domain: domain ? hex(domain) : identity.domain ? hex(identity.domain) : "issuer",
+      domain: domain ? hex(domain) : "issuer",
       keysFor: (data) => diversified(keys, keys.diversification, data),
       version: asked.version,
       level: asked.level,
@@ -214,6 +217,7 @@ function sessionOf(parts: Parts): SeSession {
     element,
     identity,
     name,
+    ...(domain && { domain }),
     keeper: dry ? journalCopy(journal) : journal,
     ...(dry && { dry }),
     hasKeys: asked.keys !== undefined,

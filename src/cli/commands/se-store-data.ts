@@ -1,17 +1,17 @@
 import { seError } from "../../device/se/errors.js";
-import { dataDigest, withInstallation, type Installation } from "../../device/se/journal.js";
+import { dataDigest, withRecipe, type Installation } from "../../device/se/journal.js";
 import { decide, personalise, type Way } from "../../device/se/personalisation.js";
 import { entryOf, readRegistry, type Registry } from "../../device/se/registry-tree.js";
 import { blocksOf, encrypted, groupsOf, type StoreFormat } from "../../device/se/store-script.js";
 import { deleteObject, type Opened, type SecuredCard } from "../../protocols/gp/poller.js";
 import { ACTIVATION, privilegeBytes } from "../../protocols/gp/registry.js";
 import type { CardAsking } from "../../protocols/iso7816/poller.js";
-import { concat, hex, unhex } from "../../util/bytes.js";
+import { concat, equalBytes, hex, unhex } from "../../util/bytes.js";
 import { attempt } from "../../util/errors.js";
 import { cliError } from "../errors.js";
 import { isFile, readBytes } from "../files.js";
 import { aidOf } from "../se-arguments.js";
-import { installAgain } from "./se-install.js";
+import { installAgain, shortPrivileges } from "./se-install.js";
 import type { SeSession } from "./se-session.js";
 import type { VerbAction } from "./se-verb.js";
 
@@ -30,10 +30,16 @@ export const storeData: VerbAction = async (session, [text, sources], options) =
   const digest = dataDigest(session.keeper.journal, `${format}${hidden ? " encrypted" : ""}`, data);
   const registry = session.dry ? undefined : await session.secured((card) => readRegistry(card));
   const entry = registry && entryOf(registry, application);
-  if (registry && !entry)
-    throw seError("not-in-registry", `there is no application ${name} here; install it first (tapbench se install)`, {
-      application: name,
-    });
+  const installed = session.keeper.journal.installations.some((one) => one.application === name);
+  // A roll-back that ended between DELETE and INSTALL goes on where the journal says how it was installed.
+  if (registry && !entry && !(options["rollBack"] === true && installed))
+    throw seError(
+      "not-in-registry",
+      `there is no application ${name} here; install it first (tapbench se install)${installed ? ", or --roll-back installs it as it was" : ""}`,
+      {
+        application: name,
+      },
+    );
   if (options["rollBack"] === true && registry) await rollBack(session, registry, application, options);
   const before = session.keeper.journal.personalisations.find((one) => one.application === name);
   const { skip, says } = decide(
@@ -50,6 +56,7 @@ export const storeData: VerbAction = async (session, [text, sources], options) =
     blocksOf(shown, card.room);
     return personalise(card, {
       application,
+      own: session.domain !== undefined && equalBytes(session.domain, application),
       format,
       hidden,
       groups: shown,
@@ -96,7 +103,10 @@ async function dataOf(text: string): Promise<Uint8Array> {
   return attempt(() => unhex(lines)) ?? bytes;
 }
 
-/** DELETE, and INSTALL as the journal remembers it, else as the registry tells. @throws `se/interrupted-personalisation` where neither does */
+/**
+ * DELETE, and INSTALL as the journal remembers it, else as the registry tells. How to install is in the journal before anything goes, so that what
+ * is interrupted in between can be done again. @throws `se/interrupted-personalisation` where neither does
+ */
 async function rollBack(
   session: SeSession,
   registry: Registry,
@@ -114,7 +124,7 @@ async function rollBack(
           application: name,
           loadFile: hex(file.aid),
           module: hex(file.modules[0]!),
-          privileges: hex(privilegeBytes(entry.privileges ?? []).subarray(0, 1)),
+          privileges: hex(shortPrivileges(privilegeBytes(entry.privileges ?? []))),
           parameters: "",
           contactless: entry.activation === ACTIVATION.activated,
         }
@@ -126,11 +136,10 @@ async function rollBack(
       { application: name },
     );
   await session.confirm(
-    `this deletes ${name} and installs it anew from ${how.loadFile}${known ? "" : " (with no parameters: how it was installed is not in the journal)"}`,
+    `this ${entry ? `deletes ${name} and installs it anew` : `installs ${name}`} from ${how.loadFile}${known ? "" : " (with no parameters: how it was installed is not in the journal)"}`,
     options,
   );
-  await session.secured((card) => deleteObject(card, application));
-  // Should INSTALL fail, how to do it is known the next time.
-  session.keeper.put(withInstallation(session.keeper.journal, how));
+  session.keeper.put(withRecipe(session.keeper.journal, how));
+  if (entry) await session.secured((card) => deleteObject(card, application));
   await installAgain(session, how);
 }

@@ -53,3 +53,5 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 export const byteText = (byte: number): string => byte.toString(16).toUpperCase().padStart(2, "0");
+/** As it is typed: without 0x a number is decimal. */
+export const versionText = (version: number): string => `0x${byteText(version)}`;

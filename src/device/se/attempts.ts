@@ -1,4 +1,5 @@
 import type { TapbenchError } from "../../util/errors.js";
+import { hex } from "../../util/bytes.js";
 import { seError } from "./errors.js";
 
 /*
@@ -37,7 +38,7 @@ const sameVersion = (attempt: Attempt, asked: number): boolean =>
   asked === 0 || attempt.asked === asked || attempt.version === asked;
 
 const versionText = (version: number): string =>
-  version === 0 ? "the card's default key version" : `key version ${version}`;
+  version === 0 ? "the card's default key version" : `key version 0x${hex(Uint8Array.of(version))}`;
 
 /**
  * Why these keys should not be tried now; undefined: nothing is known against it. Version 0 may be any version: keys that failed on one count.
@@ -68,11 +69,14 @@ export function against(
   );
 }
 
-/** With one more attempt, that is about to be made. */
+/** With one more attempt, that is about to be made. Of those that came to nothing the last is kept: many of them push no warning out. */
 export const begun = (
   attempts: readonly Attempt[],
   attempt: Omit<Attempt, "outcome" | "version">,
-): readonly Attempt[] => [...attempts, { ...attempt, outcome: "begun" as const }].slice(-MOST_KEPT);
+): readonly Attempt[] =>
+  [...attempts.filter(({ outcome }) => outcome !== "refused"), { ...attempt, outcome: "begun" as const }].slice(
+    -MOST_KEPT,
+  );
 
 /** With what the last one came to. */
 export const settled = (

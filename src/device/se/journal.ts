@@ -74,9 +74,14 @@ export const withPersonalisation = (journal: ElementJournal, now: Personalisatio
   ...journal,
   personalisations: [...without(journal.personalisations, now.application), now].slice(-MOST_APPLICATIONS),
 });
-export const withInstallation = (journal: ElementJournal, now: Installation): ElementJournal => ({
+/** How to install an application is known; the application is what it was. */
+export const withRecipe = (journal: ElementJournal, now: Installation): ElementJournal => ({
   ...journal,
   installations: [...without(journal.installations, now.application), now].slice(-MOST_APPLICATIONS),
+});
+/** After an application was installed. */
+export const withInstallation = (journal: ElementJournal, now: Installation): ElementJournal => ({
+  ...withRecipe(journal, now),
   // A new instance has no data.
   personalisations: without(journal.personalisations, now.application),
 });

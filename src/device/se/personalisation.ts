@@ -75,6 +75,8 @@ export function decide(
 
 export interface PersonaliseOptions {
   readonly application: Uint8Array;
+  /** The application is the domain that the session is with: it takes STORE DATA as it is, and no INSTALL [for personalization] (7.3.3). */
+  readonly own?: boolean;
   readonly format: StoreFormat;
   readonly hidden: boolean;
   readonly groups: readonly Group[];
@@ -87,7 +89,7 @@ export interface PersonaliseOptions {
   readonly stop?: () => void;
 }
 
-/** INSTALL [for personalization] and STORE DATA, each block in the journal before it is sent. Returns how many blocks it took. @throws `gp/refused` */
+/** INSTALL [for personalization] where it is another's data, and STORE DATA, each block in the journal before it is sent. Returns how many blocks it took. @throws `gp/refused` */
 export function* personalise(card: SecuredCard, options: PersonaliseOptions): CardAsking<number> {
   const { keeper, skip, groups, format } = options;
   const blocks = blocksOf(groups.slice(skip), card.room);
@@ -106,7 +108,7 @@ export function* personalise(card: SecuredCard, options: PersonaliseOptions): Ca
       }),
     );
   if (!before || before.done) note(0, 0);
-  yield* personalize(card, options.application);
+  if (options.own !== true) yield* personalize(card, options.application);
   for (const [number, command] of storeCommands(blocks, format, options.hidden).entries()) {
     options.stop?.();
     note(number + 1, blocks[number - 1]?.whole ?? 0);

@@ -1,3 +1,4 @@
+import { encodeDataGrouping, splitDataGroupings } from "../../codec/dgi.js";
 import { parseTlv, tlv } from "../../codec/tlv.js";
 import { padOne } from "../../crypto/padding.js";
 import { STORE_FORMAT } from "../../protocols/gp/poller.js";
@@ -26,38 +27,18 @@ export interface Group {
 const notData = (why: string, context: Readonly<Record<string, unknown>>): Error =>
   seError("bad-personalisation-data", why, context);
 
-/** DGI, length of one byte or `FF` and two, value. */
-function dgis(data: Uint8Array): Group[] {
-  const groups: Group[] = [];
-  let at = 0;
-  while (at < data.length) {
-    const start = at;
-    const ends = (): Error =>
-      notData(`the data grouping at byte ${start} ends early: DGI, length, value; is this DGI format?`, {
-        offset: start,
-      });
-    if (at + 3 > data.length) throw ends();
-    const name = hex(data.subarray(at, at + 2));
-    let length = data[at + 2]!;
-    at += 3;
-    if (length === 0xff) {
-      if (at + 2 > data.length) throw ends();
-      length = (data[at]! << 8) | data[at + 1]!;
-      at += 2;
-    }
-    if (at + length > data.length) throw ends();
-    groups.push({ name, value: data.subarray(at, at + length), bytes: data.subarray(start, at + length) });
-    at += length;
-  }
-  return groups;
+function dataGroupings(data: Uint8Array): Group[] {
+  const { whole, end } = splitDataGroupings(data);
+  if (end < data.length)
+    throw notData(`the data grouping at byte ${end} ends early: DGI, length, value; is this DGI format?`, {
+      offset: end,
+    });
+  return whole.map(({ dgi, start, from, to }) => ({
+    name: hex(u16be(dgi)),
+    value: data.subarray(from, to),
+    bytes: data.subarray(start, to),
+  }));
 }
-
-const dgi = (name: string, value: Uint8Array): Uint8Array =>
-  concat(
-    u16be(Number.parseInt(name, 16)),
-    value.length < 0xff ? Uint8Array.of(value.length) : concat(Uint8Array.of(0xff), u16be(value.length)),
-    value,
-  );
 
 function objects(data: Uint8Array): Group[] {
   const found = attempt(() => parseTlv(data));
@@ -66,7 +47,7 @@ function objects(data: Uint8Array): Group[] {
 }
 
 const SPLIT: Readonly<Record<StoreFormat, (data: Uint8Array) => Group[]>> = {
-  dgi: dgis,
+  dgi: dataGroupings,
   berTlv: objects,
   unspecified: (data) => [{ name: "data", value: data, bytes: data }],
 };
@@ -89,7 +70,7 @@ export function encrypted(
 ): readonly Group[] {
   return groups.map(({ name, value }) => {
     const hidden = protect(value.length % block === 0 ? value : padOne(value, block));
-    return { name, value: hidden, bytes: dgi(name, hidden) };
+    return { name, value: hidden, bytes: encodeDataGrouping(Number.parseInt(name, 16), hidden) };
   });
 }
 

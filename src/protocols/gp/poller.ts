@@ -139,7 +139,7 @@ const i02 = (update: Update): number => (update.scp === 3 ? update.i : 0x15);
 const wrongCryptogram = (version: number): Error =>
   gpError(
     "wrong-cryptogram",
-    `these are not the card's keys of version ${version}: its cryptogram does not fit them. Nothing was sent that counts against it; give the right keys`,
+    `these are not the card's keys of version 0x${hex(Uint8Array.of(version))}: its cryptogram does not fit them. Nothing was sent that counts against it; give the right keys`,
     { version },
   );
 
@@ -368,5 +368,5 @@ export function* putKeys(card: SecuredCard, keys: KeySet, version: number, repla
 /** DELETE of a key version (11.2.2.3.2). @throws `gp/refused` */
 export function* deleteKeys(card: SecuredCard, version: number): CardAsking<void> {
   const answer = yield* card.send(plain(0x80, 0xe4, 0x00, 0x00, tlv(0xd2, Uint8Array.of(version)), 256));
-  expectOk(answer, `DELETE of key version ${version}`);
+  expectOk(answer, `DELETE of key version 0x${hex(Uint8Array.of(version))}`);
 }

@@ -42,10 +42,24 @@ describe("a journal's file", () => {
     journal.put({ ...journal.journal, attempts: [ATTEMPT] });
     expect(JSON.parse(readFileSync(path(), "utf8"))).toMatchObject({ element: "cplc-1", attempts: [ATTEMPT] });
     expect(statSync(path()).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, "deep")).mode & 0o777).toBe(0o700);
     journal.close();
     expect(readdirSync(join(folder, "deep"))).toEqual(["cplc-1.json"]);
     const again = open();
     expect(again.journal).toEqual(journal.journal);
+    again.close();
+  });
+
+  test("is written anew where a run was killed in the middle of it, and stays its owner's", () => {
+    open().close();
+    writeFileSync(`${path()}.new`, '{"half', { mode: 0o644 });
+    const journal = open();
+    journal.put({ ...journal.journal, attempts: [ATTEMPT] });
+    journal.close();
+    expect(readdirSync(join(folder, "deep"))).toEqual(["cplc-1.json"]);
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+    const again = open();
+    expect(again.journal.attempts).toEqual([ATTEMPT]);
     again.close();
   });
 

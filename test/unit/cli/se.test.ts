@@ -40,7 +40,7 @@ describe("se info", () => {
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(/^issuer domain +A000000151000000$/m);
     expect(out).toMatch(/^secure channel +SCP03 \(i = 70\)$/m);
-    expect(out).toMatch(/^keys 30 +1: AES 128, 2: AES 128, 3: AES 128$/m);
+    expect(out).toMatch(/^keys 0x30 +1: AES 128, 2: AES 128, 3: AES 128$/m);
     expect(out).toMatch(/^ {2}IC fabricator +5442$/m);
     expect(out).not.toContain("life cycle  ");
   });
@@ -200,6 +200,29 @@ describe("changes", () => {
     const twice = await shell([`store-data ${CARD} ${file}`, `store-data ${CARD} ${file}`], ...PAYMENT);
     expect(twice.code).toBe(1);
     expect(twice.err).toContain("[se/already-personalised]");
+  });
+
+  test("personalise the domain itself: it takes STORE DATA as it is (GlobalPlatform Card Specification 2.3.1, 7.3.3)", async () => {
+    const issuer = "A000000151000000";
+    const dry = await se("store-data", issuer, "4204DEADBEEF", "--tlv", "--dry-run", "--json", ...ISSUER);
+    const { apdus } = documentOf<{ apdus: readonly { plain: string | null }[] }>(dry);
+    expect(apdus.map(({ plain }) => plain)).toEqual([null, "80E29000064204DEADBEEF"]);
+    const ran = await shell([`store-data ${issuer} 4204DEADBEEF --tlv`, "apdu 80CA004200"], "--json", ...ISSUER);
+    const { results } = documentOf<{ results: readonly unknown[] }>(ran);
+    expect(results[1]).toMatchObject({ exchanges: [{ response: "4204DEADBEEF", sw: "9000" }] });
+  });
+
+  test("lock the card and take the lock off, in the specification's words", async () => {
+    const { code, out } = await shell(["lock --card --yes", "lock --card --unlock"], ...ISSUER);
+    expect([code, out]).toEqual([0, "the card is CARD_LOCKED\nthe card is SECURED\n"]);
+  });
+
+  test("tell key versions as they are typed", async () => {
+    expect((await se("keys", ...ISSUER)).out).toMatch(/^version 0x30 /);
+    expect(
+      (await se("keys", "--keys", "test:payment-domain", "--level", "mac", "--key-version", "0x31")).err,
+    ).toContain("6A88");
+    expect((await se("list", "--keys", "test:payment-domain")).err).toContain("version 0x30");
   });
 
   test("put a key version, use it, delete the old one", async () => {

@@ -47,6 +47,14 @@ describe("keys that failed on an element", () => {
     expect(against([attempt], next, true)?.code).toBe(code);
   });
 
+  test("are remembered however often the card refuses a challenge afterwards", () => {
+    let attempts: readonly Attempt[] = [tried("wrong-keys")];
+    for (let run = 0; run < 100; run++)
+      attempts = settled(begun(attempts, wanted({ asked: 0x77, keys: "CC" })), "refused");
+    expect(against(attempts, wanted(), true)?.code).toBe("se/keys-failed-before");
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(["wrong-keys", "refused"]);
+  });
+
   test("the sentence names the keys and how to insist, and never a digest", () => {
     const { message } = against(
       [tried("wrong-keys", { keys: "0123456789ABCDEF" })],

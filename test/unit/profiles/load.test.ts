@@ -106,6 +106,7 @@ describe("what ships", () => {
     expect(band.element.applets.map((applet) => [applet.module, hex(applet.aid)])).toEqual([
       ["ppse", "325041592E5359532E4444463031"],
       ["mchip", "A0000000041010"],
+      ["crs", "A00000015143525300"], // Amendment C 3.11.1: who manages the contactless registry finds it under this name
     ]);
   });
 

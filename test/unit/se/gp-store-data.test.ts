@@ -262,6 +262,17 @@ describe("a security domain's own objects", () => {
     expect([0x42, 0x45].map((tag) => hex(ask(element, getData(channel, tag))!))).toEqual([IIN, CIN]);
   });
 
+  test("come through the domain above it, too, once that has named it (7.3.3)", () => {
+    const { element, channel } = domain();
+    ask(element, personalize(channel, PAYMENT_DOMAIN));
+    expect(secured(element, channel, store("10", 0, ALL.slice(0, 14)))).toBe("9000");
+    expect(secured(element, channel, store("90", 1, ALL.slice(14)))).toBe("9000");
+    expect(ask(element, getData(channel, 0x42))).toBeUndefined(); // the issuer's domain has none of it
+    ask(element, selectDomain(PAYMENT_DOMAIN));
+    expect(send(element, "80CA004200", "wired")).toBe(`${IIN}9000`);
+    expect(send(element, "80E290000342015500", "wired")).toBe("6982"); // not without the channel
+  });
+
   test("may come in several blocks; nothing is there before the last", () => {
     const { element, channel } = domain();
     expect(secured(element, channel, store("10", 0, ALL.slice(0, 14)))).toBe("9000");
