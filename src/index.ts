@@ -1,14 +1,7 @@
 /** The library. What is exported here is the public interface, under semantic versioning; nothing else is. */
 export { DEFAULT_DATE, DEFAULT_SEED, openBench } from "./bench/bench.js";
-export type {
-  Bench,
-  BenchDevice,
-  BenchOptions,
-  CardTapRequest,
-  EmulatedBenchDevice,
-  ProvisionReport,
-  TapRequest,
-} from "./bench/bench.js";
+export type { Bench, BenchDevice, BenchOptions, CardTapRequest, TapRequest } from "./bench/bench.js";
+export type { EmulatedBenchDevice, HeldCard, ProvisionReport } from "./bench/emulated-devices.js";
 export type { CardBenchDevice, ReaderEvent, ReaderListing } from "./bench/pcsc.js";
 export type { CardTapReport, TapReport, TapSummary } from "./bench/tap-report.js";
 export type { AuthorisationRequest, AuthorisationResponse } from "./emv/acquirer.js";

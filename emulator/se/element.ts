@@ -8,7 +8,7 @@ import {
 } from "../../src/protocols/iso7816/apdu.js";
 import { SW } from "../../src/protocols/iso7816/status.js";
 import type { ComputeModel } from "../../src/profiles/types.js";
-import { concat, equalBytes, NO_BYTES, readUint } from "../../src/util/bytes.js";
+import { equalBytes, NO_BYTES, readUint } from "../../src/util/bytes.js";
 import { isTapbenchError } from "../../src/util/errors.js";
 import { resumeRandom, type Random, type RandomPosition } from "../../src/util/random.js";
 import type { Nanos } from "../../src/util/time.js";
@@ -19,17 +19,16 @@ import type { VolatilePriority } from "./gp/contactless.js";
 import { Arbiter } from "./arbitration.js";
 import { InstanceStorage } from "./instance-storage.js";
 import { Nvm, type NvmCells, type NvmSnapshot } from "./nvm.js";
+import {
+  channelOf,
+  chained,
+  manageChannel,
+  onBasicChannel,
+  ONLY_BASIC,
+  type Channel,
+  type Channels,
+} from "./logical-channels.js";
 import { ObjectStore } from "./store.js";
-
-/** One logical channel of one interface; a value. */
-interface Channel {
-  readonly selected?: number | undefined;
-  readonly appletState?: unknown;
-  /** A chained command so far. */
-  readonly chain?: CommandApdu | undefined;
-  /** Response bytes that wait for GET RESPONSE, or for the same command with the right Le. */
-  readonly held?: { readonly response: ResponseApdu; readonly for?: CommandApdu } | undefined;
-}
 
 export interface ElementOptions {
   readonly nvmBytes: number;
@@ -59,29 +58,15 @@ export interface ElementSnapshot {
   readonly volatilePriority: readonly number[];
 }
 
-/** Logical channels by number; number 0 is always open, others where MANAGE CHANNEL has opened them. */
-type Channels = readonly (Channel | undefined)[];
-const ONLY_BASIC: Channels = [{}];
-const MAX_CHANNELS = 20;
-
-const MAX_CHAIN = 65_535;
 const INS_SELECT = 0xa4;
 const INS_GET_RESPONSE = 0xc0;
 const INS_MANAGE_CHANNEL = 0x70;
-const CLA_CHAINING = 0x10;
 
 /** Where a command goes: which interface, which logical channel. */
 interface Port {
   readonly via: CardInterface;
   readonly channel: number;
 }
-
-/** Logical channel of a class byte (ISO/IEC 7816-4 5.1.1): 0 to 3, or 4 to 19 in the further form. */
-const channelOf = (cla: number): number => ((cla & 0x40) === 0 ? cla & 0x03 : 4 + (cla & 0x0f));
-
-/** The class byte as the same command on channel 0 has it, so that applets need not know of channels. */
-const onBasicChannel = (cla: number): number =>
-  (cla & 0x40) === 0 ? cla & ~0x03 : (cla & 0x80) | (cla & CLA_CHAINING) | ((cla & 0x20) === 0 ? 0 : 0x04);
 
 /** The emulated secure element: a card operating system with applets, on memory that can lose its power. */
 export class SecureElement {
@@ -250,55 +235,16 @@ export class SecureElement {
       this.#keep(port, { ...channel, held: undefined });
       return this.#fit(port, command, channel.held.response);
     }
-    const whole = this.#chain(port, channel, command);
+    const { channel: kept, whole } = chained(channel, command);
+    if (kept !== channel) this.#keep(port, kept);
     if ("sw" in whole) return whole;
-    if (whole.cla === 0 && whole.ins === INS_MANAGE_CHANNEL) return this.#manageChannel(port, whole);
+    if (whole.cla === 0 && whole.ins === INS_MANAGE_CHANNEL) {
+      const managed = manageChannel(this.#channels[via], port.channel, whole, this.#card?.locked === true);
+      this.#channels[via] = managed.channels;
+      return managed.response;
+    }
     const selects = whole.cla === 0 && whole.ins === INS_SELECT && whole.p1 === 0x04;
     return this.#fit(port, whole, selects ? this.#select(port, spend, whole) : this.#process(port, spend, whole));
-  }
-
-  /** Puts a chained command together (ISO/IEC 7816-4 5.3.3). */
-  #chain(port: Port, channel: Channel, command: CommandApdu): CommandApdu | ResponseApdu {
-    const { selected, appletState, chain, held } = channel;
-    if (!chain && !held && !(command.cla & CLA_CHAINING)) return command;
-    const rest = { selected, appletState };
-    const fits =
-      !chain ||
-      (chain.cla === (command.cla & ~CLA_CHAINING) &&
-        chain.ins === command.ins &&
-        chain.p1 === command.p1 &&
-        chain.p2 === command.p2);
-    this.#keep(port, rest);
-    if (!fits) return status(SW.lastOfChainExpected);
-    if (!chain && !(command.cla & CLA_CHAINING)) return command;
-    const data = concat(chain?.data ?? NO_BYTES, command.data ?? NO_BYTES);
-    if (data.length > MAX_CHAIN) return status(SW.wrongLength);
-    const whole = { ...command, cla: command.cla & ~CLA_CHAINING, data };
-    if (!(command.cla & CLA_CHAINING)) return whole;
-    this.#keep(port, { ...rest, chain: whole });
-    return status(SW.ok);
-  }
-
-  /** MANAGE CHANNEL: opens the next free logical channel or a named one, or closes one (ISO/IEC 7816-4 7.1.2). */
-  #manageChannel({ via, channel: on }: Port, { p1, p2, le }: CommandApdu): ResponseApdu {
-    const channels = this.#channels[via];
-    if (p1 === 0x80) {
-      const closed = p2 === 0 ? on : p2;
-      if (closed === 0 || closed >= MAX_CHANNELS) return status(SW.wrongP1P2);
-      if (!channels[closed]) return status(SW.alreadyClosed);
-      this.#channels[via] = channels.with(closed, undefined);
-      return status(SW.ok);
-    }
-    if (p1 !== 0 || p2 >= MAX_CHANNELS) return status(SW.wrongP1P2);
-    if (this.#card?.locked === true) return status(SW.functionNotSupported);
-    if (p2 === 0 && le === undefined) return status(SW.wrongLength);
-    const numbers = Array.from({ length: MAX_CHANNELS }, (_, number) => number).slice(1);
-    const opened = p2 === 0 ? numbers.find((number) => !channels[number]) : p2;
-    if (opened === undefined) return status(SW.functionNotSupported);
-    if (channels[opened]) return status(SW.wrongP1P2);
-    const all = Array.from({ length: Math.max(channels.length, opened + 1) }, (_, number) => channels[number]);
-    this.#channels[via] = all.with(opened, {});
-    return { data: p2 === 0 ? Uint8Array.of(opened) : NO_BYTES, sw: SW.ok };
   }
 
   /** SELECT by name; a part of the name selects the first that starts with it, or the next (ISO/IEC 7816-4 7.1.1, EMV 4.3 Book 1 12.3.2). */

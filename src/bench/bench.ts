@@ -1,27 +1,25 @@
-import { EmulatedDevice } from "../../emulator/device.js";
 import { parseFault } from "../../emulator/rf/faults.js";
 import { Sim } from "../../emulator/sim/sim.js";
 import { caKeysOf, type CaKeys, type CaPublicKey } from "../emv/oda.js";
-import { createIssuer, type IssuedCard, type Issuer } from "../issuer/issuer.js";
-import type { IssuerDomain } from "../issuer/provision.js";
+import { createIssuer, type Issuer } from "../issuer/issuer.js";
 import { loadCaKeys } from "../profiles/ca-keys.js";
 import { loadKeySet } from "../profiles/key-sets.js";
 import { loadProfile, profileNames } from "../profiles/load.js";
-import type { DeviceProfile, TerminalProfile } from "../profiles/types.js";
+import type { TerminalProfile } from "../profiles/types.js";
 import { combinationsOf } from "../terminal/data.js";
 import { checkPin, encipheredPin } from "../terminal/pin.js";
-import { maskPan } from "../terminal/receipt.js";
 import { monotonicClock } from "../transport/clock.js";
 import type { PcscDriver } from "../transport/pcsc/driver.js";
 import { nativePcsc } from "../transport/pcsc/native-driver.js";
 import type { SerialDriver, SerialPortInfo } from "../transport/serial/driver.js";
 import { nativeSerial } from "../transport/serial/native-driver.js";
-import { resumeRandom, seededRandom, type Random } from "../util/random.js";
-import type { Clock, Nanos } from "../util/time.js";
+import { seededRandom, type Random } from "../util/random.js";
+import type { Clock } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
-import { equalBytes, hex } from "../util/bytes.js";
+import { hex } from "../util/bytes.js";
 import { tapOnReader } from "./card-tap.js";
 import { tapEmulated } from "./emulated-tap.js";
+import { emulatedDevices, type EmulatedBenchDevice, type HeldCard, type ProvisionReport } from "./emulated-devices.js";
 import { benchError } from "./errors.js";
 import { InProcessWire, passingClock } from "./in-process-wire.js";
 import {
@@ -44,17 +42,14 @@ import {
   type ReaderEvent,
   type ReaderListing,
 } from "./pcsc.js";
-import { carryToElement, domainOwners, inTheClear } from "./provisioning.js";
 import { openSpec, type Opener } from "./spec.js";
-import { openStateFolder, type StateFolder } from "./state.js";
+import { openStateFolder, otherSeed, type StateFolder } from "./state.js";
 import type { CardTapReport, TapReport } from "./tap-report.js";
 import { showOnReader, type ShowOptions, type ShownDevice } from "./virtual-reader.js";
 
 /** The date of a run that names none: runs repeat, so it is not today. */
 export const DEFAULT_DATE = new Date("2026-06-15T10:00:00Z");
 export const DEFAULT_SEED = "1";
-/** The card of a device that none is named for. */
-export const DEFAULT_CARD = "k2-credit";
 
 export interface BenchOptions {
   /** Everything random follows from it. Default `1`. */
@@ -76,15 +71,6 @@ export interface BenchOptions {
   readonly serial?: SerialDriver;
 }
 
-/** An emulated device on the bench. */
-export interface EmulatedBenchDevice {
-  readonly kind: "emulated";
-  readonly spec: string;
-  readonly title: string;
-  readonly profile: DeviceProfile;
-  readonly emulated: EmulatedDevice;
-}
-
 /** A device on the bench: one that is emulated here, whatever lies on a reader, or one that is managed over a wire. */
 export type BenchDevice = EmulatedBenchDevice | CardBenchDevice | ManagedBenchDevice;
 
@@ -100,19 +86,6 @@ export async function emulatedOnly(device: BenchDevice): Promise<EmulatedBenchDe
 }
 
 const WHAT = { card: "a card on a reader", managed: "a device on a wire" } as const;
-
-/** A card that a device holds. */
-export interface HeldCard {
-  readonly card: string;
-  readonly label: string;
-  readonly maskedPan: string;
-  readonly par: string;
-}
-
-export interface ProvisionReport extends HeldCard {
-  readonly apdus: number;
-  readonly took: Nanos;
-}
 
 export interface TapRequest {
   /** Minor units of the terminal's currency. */
@@ -225,46 +198,24 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
   const nextTaps = (): Random => random.fork(`taps/${++devices}`);
 
   const pinKey = random.fork("pin-pad").bytes(16);
-  const drawn = new Map<EmulatedDevice, { readonly taps: Random; readonly noise: Random }>();
-  const cards = new Map<EmulatedDevice, readonly IssuedCard[]>();
   const drawnOnReaders = new Map<CardBenchDevice, Random>();
-  /** The issuer's security domain on each device that has card management. */
-  const domains = new Map<EmulatedDevice, IssuerDomain>();
-  /** How many devices of each profile were opened. */
-  const opened = new Map<string, number>();
-  /** The device that the state folder keeps. */
-  let keeping: { readonly device: EmulatedDevice; readonly ownSeed: string | undefined } | undefined;
+  const emulated = emulatedDevices({
+    seed,
+    random,
+    sim,
+    issuer,
+    issuedAt: options.issued ?? at,
+    state,
+    tracer,
+    loadDevice: (name) => load("device", name),
+    loadCard: (name) => load("card", name),
+    nextTaps,
+  });
   const openers: Readonly<Record<string, Opener<BenchDevice>>> = {
     emu: {
       form: "emu:<profile>",
       parameters: ["seed"],
-      open: async (spec) => {
-        const profile = await load("device", spec.target);
-        const count = (opened.get(profile.name) ?? 0) + 1;
-        opened.set(profile.name, count);
-        // Two of a kind are two devices: they share neither UIDs nor card secrets.
-        const own = spec.parameters.get("seed");
-        const label = count === 1 ? `device/${profile.name}` : `device/${profile.name}/${count}`;
-        if (state && keeping) throw stateTaken(state);
-        if (kept && own !== undefined && own !== kept.ownSeed) throw otherSeed(state, kept.ownSeed ?? kept.seed);
-        const owners = await domainOwners(profile);
-        const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own), {
-          keysFor: owners?.keysFor,
-        });
-        if (owners) domains.set(emulated, owners.issuer);
-        // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.
-        const taps = kept ? resumeRandom(kept.taps) : nextTaps();
-        const noise = kept ? resumeRandom(kept.noise) : taps.fork("faults");
-        if (kept) emulated.restore(kept.snapshot);
-        drawn.set(emulated, { taps, noise });
-        if (kept)
-          cards.set(
-            emulated,
-            issuer.cards().filter(({ token }) => kept.cards.includes(token.id)),
-          );
-        if (state) keeping = { device: emulated, ownSeed: own ?? kept?.ownSeed };
-        return { kind: "emulated", spec: spec.text, title: profile.title, profile, emulated };
-      },
+      open: (spec) => emulated.open(spec),
     },
     pcsc: {
       form: PCSC_FORM,
@@ -301,7 +252,7 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
   async function prepareTap(device: EmulatedBenchDevice, request: TapRequest): Promise<() => TapReport> {
     const { terminal, transaction, combinations, published, testKeys } = await atTerminal(request);
     const faults = (request.faults ?? []).map(parseFault);
-    const own = drawn.get(device.emulated);
+    const own = emulated.drawnFor(device);
     if (!own) throw notOfThisBench(device);
     const { pin } = request;
     if (pin !== undefined) checkPin(pin);
@@ -350,37 +301,6 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
     });
   }
 
-  async function provision(device: EmulatedBenchDevice, cardName: string): Promise<ProvisionReport> {
-    const profile = await load("card", cardName);
-    // A card takes the place of the one with its AID.
-    const own = (cards.get(device.emulated) ?? []).filter((other) => !equalBytes(other.profile.aid, profile.aid));
-    const card = issuer.issue(profile, options.issued ?? at, { active: false });
-    const how = { others: own, form: device.profile.form };
-    const domain = domains.get(device.emulated);
-    const start = sim.now;
-    tracer?.record({
-      layer: "wallet",
-      at: start,
-      rule: "wallet.provision",
-      says: `Card ${profile.name} is provisioned into ${device.title}.`,
-      data: { card: profile.name, pan: maskPan(card.token.dpan), par: card.token.par },
-    });
-    const dialogue = domain ? issuer.provision(card, domain, how) : inTheClear(issuer.personalise(card, how).commands);
-    const apdus = carryToElement(device.emulated, dialogue, profile.name, sim, tracer);
-    // Nobody else talks over the wired interface: what the issuer had open there is closed.
-    device.emulated.element.powerOff("wired");
-    issuer.activate(card.token.id);
-    cards.set(device.emulated, [...own, card]);
-    return { ...heldCard(card), apdus, took: sim.now - start };
-  }
-
-  async function furnish(device: EmulatedBenchDevice, named?: string): Promise<HeldCard | ProvisionReport> {
-    const wanted = named === undefined ? undefined : await load("card", named);
-    const held = cards.get(device.emulated) ?? [];
-    const there = wanted ? held.find(({ profile }) => profile.name === wanted.name) : held[0];
-    return there ? heldCard(there) : provision(device, named ?? DEFAULT_CARD);
-  }
-
   return {
     seed,
     issuer,
@@ -397,8 +317,8 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
     watchReaders: (told, signal) => watchReaders(pcsc, told, signal),
     // An `emu:` spec opens an emulated device: that is what the overloads say.
     open: ((spec: string, signal?: AbortSignal) => openSpec(spec, openers, signal)) as Bench["open"],
-    provision,
-    furnish,
+    provision: (device, card) => emulated.provision(device, card),
+    furnish: (device, card) => emulated.furnish(device, card),
     tap: async (device, request) => (await prepareTap(device, request))(),
     prepareTap,
     async caKeys(name) {
@@ -408,7 +328,7 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
     },
     tapCard: (device, request, signal) => tapCard(device, request, signal),
     show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
-    showManagement: (device, faces) => showManagement(sim, device.emulated, faces),
+    showManagement: (device, faces) => showManagement(sim, device.emulated, faces, random.fork("line")),
     async manage(device, signal) {
       if (device.kind === "managed") return device;
       if (device.kind === "card") throw notManaged(device.spec);
@@ -418,43 +338,11 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
       return managed({ text: device.spec }, passing, { open, reopen: open, signal });
     },
     configuration: () => ({ seed, at: at.toISOString(), issued: (options.issued ?? at).toISOString(), profiles: used }),
-    async close() {
-      if (!state) return;
-      try {
-        if (!keeping) return;
-        const { device, ownSeed } = keeping;
-        device.powerOff();
-        const { taps, noise } = drawn.get(device)!;
-        const held = (cards.get(device) ?? []).map(({ token }) => token.id);
-        const own = { taps: taps.position(), noise: noise.position(), cards: held };
-        await state.save({ seed, ownSeed, snapshot: device.snapshot(), ...own }, issuer.save());
-      } finally {
-        await state.close();
-      }
-    },
+    close: () => emulated.close(),
   };
 }
 
 const RID_BYTES = 5;
-
-const heldCard = ({ profile, token }: IssuedCard): HeldCard => ({
-  card: profile.name,
-  label: profile.label,
-  maskedPan: maskPan(token.dpan),
-  par: token.par,
-});
-
-const otherSeed = ({ path }: StateFolder, seed: string): Error =>
-  benchError(
-    "state-seed",
-    `${path} was made with the seed ${seed}; leave the seed out, or name another folder for the state`,
-    {
-      seed,
-    },
-  );
-
-const stateTaken = ({ path }: StateFolder): Error =>
-  benchError("state-taken", `${path} keeps one device, and that is open already`, { path });
 
 const notOfThisBench = ({ spec }: BenchDevice): Error =>
   benchError("not-of-this-bench", `${spec} was opened on another bench; open it here`, {});

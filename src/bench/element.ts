@@ -10,7 +10,8 @@ import type { Patience } from "../util/patience.js";
 import { seededRandom } from "../util/random.js";
 import { SECOND, type Nanos } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
-import type { Bench, EmulatedBenchDevice } from "./bench.js";
+import type { Bench } from "./bench.js";
+import type { EmulatedBenchDevice } from "./emulated-devices.js";
 import type { ManagedBenchDevice } from "./managed.js";
 import type { CardBenchDevice } from "./pcsc.js";
 

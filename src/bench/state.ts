@@ -129,3 +129,15 @@ function isRunning(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
+
+export const otherSeed = ({ path }: StateFolder, seed: string): Error =>
+  benchError(
+    "state-seed",
+    `${path} was made with the seed ${seed}; leave the seed out, or name another folder for the state`,
+    {
+      seed,
+    },
+  );
+
+export const stateTaken = ({ path }: StateFolder): Error =>
+  benchError("state-taken", `${path} keeps one device, and that is open already`, { path });

@@ -1,4 +1,4 @@
-import type { HeldCard, ProvisionReport } from "../bench/bench.js";
+import type { HeldCard, ProvisionReport } from "../bench/emulated-devices.js";
 import type { TapReport } from "../bench/tap-report.js";
 import type { Verdict } from "../inspect/verdict.js";
 import { renderDecisions, verdictScreen } from "../inspect/verdict-screen.js";

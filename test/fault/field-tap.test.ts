@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { openBench, type Bench, type EmulatedBenchDevice } from "../../src/bench/bench.js";
+import { openBench, type Bench } from "../../src/bench/bench.js";
+import type { EmulatedBenchDevice } from "../../src/bench/emulated-devices.js";
 import type { TapReport } from "../../src/bench/tap-report.js";
 import { memoryTrace, type MemoryTrace } from "../../src/trace/memory.js";
 import { hex } from "../../src/util/bytes.js";

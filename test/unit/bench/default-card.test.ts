@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openBench, type Bench, type EmulatedBenchDevice } from "../../../src/bench/bench.js";
+import { openBench, type Bench } from "../../../src/bench/bench.js";
+import type { EmulatedBenchDevice } from "../../../src/bench/emulated-devices.js";
 import {
   crsStatus,
   resetPriority,
