@@ -29,6 +29,7 @@ import {
   type Channels,
 } from "./logical-channels.js";
 import { ObjectStore } from "./store.js";
+import { storeFault } from "./store-faults.js";
 
 export interface ElementOptions {
   readonly nvmBytes: number;
@@ -117,7 +118,7 @@ export class SecureElement {
     try {
       response = encodeResponse(this.#dispatch(bytes, via, spend));
     } catch (error) {
-      const sw = isTapbenchError(error) ? STORE_FAULTS[error.code] : undefined;
+      const sw = storeFault(error);
       if (isTapbenchError(error, "emulator/power-lost")) {
         this.#forget();
         return undefined;
@@ -361,14 +362,6 @@ export class SecureElement {
     };
   }
 }
-
-/** What a command is answered where the store refuses. A TransactionException that nobody catches is 6F00 (Java Card). */
-const STORE_FAULTS: Readonly<Record<string, number>> = {
-  "emulator/store-full": SW.noMemory,
-  "emulator/memory-worn": SW.memoryFailure,
-  "emulator/transaction-full": SW.noDiagnosis,
-  "emulator/transaction-nested": SW.noDiagnosis,
-};
 
 function memoryOf({ nvmBytes, pageBytes, cells, random }: ElementOptions, from?: NvmSnapshot): Nvm {
   const seed = from?.seed ?? readUint(random.fork("memory").bytes(4));

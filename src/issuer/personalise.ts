@@ -7,7 +7,7 @@ import { STORE_DATA } from "../protocols/gp/messages.js";
 import { FAMILIES, type ContactlessRequest } from "../protocols/gp/contactless.js";
 import type { CommandApdu } from "../protocols/iso7816/apdu.js";
 import type { CardProfile, DeviceProfile } from "../profiles/types.js";
-import { ascii, concat, NO_BYTES, u16be, unhex } from "../util/bytes.js";
+import { ascii, concat, NO_BYTES, unhex } from "../util/bytes.js";
 import { issuerError } from "./errors.js";
 import { checkValues, type CardKeys } from "./keys.js";
 import type { Token } from "./vault.js";

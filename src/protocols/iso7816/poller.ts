@@ -9,6 +9,9 @@ export type CardAsking<R> = Asking<CommandApdu, ResponseApdu, R>;
 
 const MAX_PARTS = 1024;
 
+/** Only the logical channel of a class byte: 0 to 3, or 4 to 19 in the further form (ISO/IEC 7816-4 5.1.1). */
+const channelBits = (cla: number): number => cla & ((cla & 0x40) === 0 ? 0x03 : 0x4f);
+
 /**
  * One command to its final answer: `61xx` is followed by GET RESPONSE, `6Cxx` repeats the command with the right Le
  * (ISO/IEC 7816-4 5.3.4). Resumes with raw bytes; `took` adds up.
@@ -29,7 +32,13 @@ export function* exchange(command: CommandApdu): Asking<Uint8Array, Uint8Array, 
   const parts = [response.data];
   let length = response.data.length;
   while (response.sw >> 8 === 0x61) {
-    reply = yield encodeCommand({ cla: command.cla & 0x03, ins: 0xc0, p1: 0, p2: 0, le: response.sw & 0xff || 256 });
+    reply = yield encodeCommand({
+      cla: channelBits(command.cla),
+      ins: 0xc0,
+      p1: 0,
+      p2: 0,
+      le: response.sw & 0xff || 256,
+    });
     took += reply.took;
     response = decodeResponse(reply.answer);
     parts.push(response.data);

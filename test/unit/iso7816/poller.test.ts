@@ -40,6 +40,8 @@ describe("exchange", () => {
 
   test("GET RESPONSE goes to the same channel, without secure messaging or a class of its own", () => {
     expect(talk({ ...READ, cla: 0x82 }, "6101", "AA9000").asked[1]).toBe("02C0000001");
+    // Channels 4 to 19 have the further form: E5 is GlobalPlatform's secure messaging on channel 9 (ISO/IEC 7816-4 5.1.1).
+    expect(talk({ ...READ, cla: 0xe5 }, "6101", "AA9000").asked[1]).toBe("45C0000001");
   });
 
   test("an error ends it: what came before is kept with its status word", () => {

@@ -8,7 +8,7 @@ import { aesKey } from "../../../src/crypto/aes.js";
 import { encodeCommand, encodeResponse, decodeCommand } from "../../../src/protocols/iso7816/apdu.js";
 import { exchange, type CardAsking } from "../../../src/protocols/iso7816/poller.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
-import { CARD_AID, send } from "../../support/emulated-card.js";
+import { send } from "../../support/emulated-card.js";
 import { ask, contactlessCard, gpCard, open, PAYMENT_DOMAIN, secured, TEST_KEYS } from "../../support/gp-card.js";
 
 /*
