@@ -265,21 +265,16 @@ export class Mcu {
       return this.#wait(next, [], now);
     }
     const { state: next, answer, took, result } = this.#dispatch(state, message, { now, from });
-    let counting = counted(next, "smp", {
+    const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
+    const end = Math.max(now, state.busy.at(-1) ?? now) + work;
+    let counting = counted(answer ? { ...next, busy: [...state.busy, end] } : next, "smp", {
       ...(result === "noise" ? { noise: 1 } : { requests: 1, [result]: 1 }),
       bytes_in: message.length,
       ...(answer && { bytes_out: answer.length }),
     });
     if (result === "noise" && message.length > 0)
       counting = logged(counting, now, "wrn", "smp", `${message.length} bytes that are no request, on ${from}`);
-    if (!answer) return this.#wait(counting, [], now);
-    const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
-    const end = Math.max(now, state.busy.at(-1) ?? now) + work;
-    return this.#wait(
-      { ...counting, busy: [...state.busy, end] },
-      [{ out: { to: from, message: answer }, after: end - now }],
-      now,
-    );
+    return this.#wait(counting, answer ? [{ out: { to: from, message: answer }, after: end - now }] : [], now);
   }
 
   /** With the timer for a reset that was asked for, which any input takes back. */

@@ -65,7 +65,7 @@ const LINE = 200;
 /** Counts in counters of one group, which exist from then on: how much in each, by name. */
 export function counted(state: McuState, group: string, by: Counters): McuState {
   const counters: Record<string, number> = { ...state.counters[group] };
-  for (const [name, more] of Object.entries(by)) counters[name] = (counters[name] ?? 0) + more;
+  for (const name in by) counters[name] = (counters[name] ?? 0) + by[name]!;
   return { ...state, counters: { ...state.counters, [group]: counters } };
 }
 

@@ -29,6 +29,9 @@ const PADDING = new Uint8Array(4096).fill(0xff);
 /** Bytes of a transaction where nobody says otherwise. */
 const COMMIT_BYTES = 1024;
 
+/** A counter: where it is, what it says, and how it is written. */
+type CounterAt = { readonly offset: number } & NonNullable<ReturnType<typeof readCells>>;
+
 /** Objects by number in non-volatile memory, each whole or not there. */
 export class ObjectStore {
   readonly #memory: VerifiedMemory;
@@ -38,6 +41,8 @@ export class ObjectStore {
   readonly #slots = new Map<number, Slot>();
   /** Objects as they were last read: the same array until the object changes, so that users can keep what they derive from it. */
   readonly #read = new Map<number, Uint8Array>();
+  /** The same for counters. */
+  readonly #counters = new Map<number, CounterAt>();
   readonly #commitBytes: number;
   #transaction: CommitBuffer | undefined;
   #taken = 0;
@@ -144,17 +149,27 @@ export class ObjectStore {
   writeCounter(id: number, value: number): void {
     if (this.#transaction?.has(id)) return this.setCounter(id, Math.max(value, this.counter(id)));
     const { offset, next } = this.#cells(id);
-    this.#read.delete(id);
+    this.#forget(id);
     const { at, bytes } = next(value);
     this.#memory.write(offset + at, bytes);
   }
 
-  #cells(id: number): { offset: number } & NonNullable<ReturnType<typeof readCells>> {
+  #cells(id: number): CounterAt {
+    const known = this.#counters.get(id);
+    if (known) return known;
     const extent = this.#slots.get(id);
     if (extent?.counter !== true) throw emulatorError("store-damaged", "there is no such counter", { id });
     const cells = readCells(this.#memory.read(extent.offset, extent.length), this.#memory.unit);
     if (!cells) throw emulatorError("store-damaged", "both cells of a counter are damaged", { id });
-    return { offset: extent.offset, ...cells };
+    const counter = { offset: extent.offset, ...cells };
+    this.#counters.set(id, counter);
+    return counter;
+  }
+
+  /** It is read anew. */
+  #forget(id: number): void {
+    this.#read.delete(id);
+    this.#counters.delete(id);
   }
 
   #bytesOf(value: StoredValue | undefined): Uint8Array | undefined {
@@ -238,7 +253,7 @@ export class ObjectStore {
     const { heap } = this.#layout;
     this.#taken -= rounded(this.#slots.get(id)?.length ?? 0, heap);
     this.#taken += rounded(slot?.length ?? 0, heap);
-    this.#read.delete(id);
+    this.#forget(id);
     if (slot) this.#slots.set(id, slot);
     else this.#slots.delete(id);
   }

@@ -23,9 +23,9 @@ export const description =
 
 /** An OS echo request, as the SMP bench sends: 31 bytes on the console. Nobody reads it here, it comes back as it is. */
 const FRAME = unhex("0A00000900000100A161646568656C6C6F");
-const ROUNDS = 9;
-/** The compiler takes its time with what SMP runs through. */
-const WARM_UP = 20;
+/** The compiler takes its time with what SMP runs through. Both in the time that a benchmark is given. */
+const WARM_UP = 4;
+const MEASURED = 2;
 const BAUD = 115_200;
 /** 9,985 bytes on the line. */
 const LONG = new Uint8Array(7306);
@@ -87,8 +87,8 @@ async function onTerminal<T>(
 }
 
 /**
- * Bare frames, and SMP echo with an emulated band, each on a terminal of its own in this process. They take turns, so that a machine whose speed
- * drifts drifts for both.
+ * Bare frames, and SMP echo with an emulated band, each on a terminal of its own in this process. They take turns, one by one, and the median of each
+ * counts: a machine that is busy with other things holds both up in the same way, and the long waits that it makes now and then count for neither.
  */
 async function echoes(folder: string, seconds: number) {
   const bench = await openBench();
@@ -98,19 +98,21 @@ async function echoes(folder: string, seconds: number) {
   const device = await bench.manage(await bench.open(`serial:${link}`));
   try {
     return await onTerminal(join(folder, "bare"), undefined, async (turn) => {
-      const rates: Record<"bare" | "smp", number[]> = { bare: [], smp: [] };
       const echo = async (): Promise<void> => void (await device.management.request(os.echo, { d: "hello" }));
-      for (let round = 0; round < ROUNDS + WARM_UP; round++) {
-        const [bare, smp] = [await rateOf(() => turn(FRAME), seconds), await rateOf(echo, seconds)];
-        if (round < WARM_UP) continue;
-        rates.bare.push(bare);
-        rates.smp.push(smp);
+      const [bare, smp]: [number[], number[]] = [[], []];
+      const start = performance.now();
+      const counts = start + seconds * 1000 * WARM_UP;
+      const end = counts + seconds * 1000 * MEASURED;
+      for (let now = start; now < end; now = performance.now()) {
+        const took = [await millisOf(() => turn(FRAME)), await millisOf(echo)] as const;
+        if (now < counts) continue;
+        bare.push(took[0]);
+        smp.push(took[1]);
       }
-      const ratios = rates.smp.map((rate, i) => rate / rates.bare[i]!);
       return {
-        bareFramesPerSecond: median(rates.bare),
-        smpEchoesPerSecond: median(rates.smp),
-        smpOfBare: median(ratios),
+        bareFramesPerSecond: 1000 / median(bare),
+        smpEchoesPerSecond: 1000 / median(smp),
+        smpOfBare: median(bare) / median(smp),
       };
     });
   } finally {
@@ -119,11 +121,10 @@ async function echoes(folder: string, seconds: number) {
   }
 }
 
-async function rateOf(turn: () => Promise<void>, seconds: number): Promise<number> {
+async function millisOf(turn: () => Promise<void>): Promise<number> {
   const start = performance.now();
-  let count = 0;
-  for (; performance.now() - start < (seconds * 1000) / ROUNDS; count++) await turn();
-  return (count * 1000) / (performance.now() - start);
+  await turn();
+  return performance.now() - start;
 }
 
 /** A message there and back takes the time of its bytes twice; how many times that it took. */

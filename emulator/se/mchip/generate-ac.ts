@@ -39,8 +39,7 @@ const firstAc: Handler = (context, state, { p1, p2, data: field = NO_BYTES }, ca
 
   const terminal = splitDol(card.cdol1, field);
   const facts = cardFacts(context, card);
-  const { type, cvr } = decide(card, {
-    ...facts,
+  const { type, cvr } = decide(card, facts, {
     asked,
     cda,
     country: terminal.get(0x9f1a),
@@ -96,8 +95,7 @@ const secondAc: Handler = (context, state, { p1, p2, data: field = NO_BYTES }, c
   const taken = takeAnswer(storage, readUint(atc), authentication?.length === 10 ? authentication : undefined, (code) =>
     card.recipe.arpc({ master: card.key, session: sessionKey }, arqc, code),
   );
-  const { type, cvr } = decide(card, {
-    ...facts,
+  const { type, cvr } = decide(card, facts, {
     asked: asked === CID.tc && taken.approved ? CID.tc : CID.aac,
     cda: false,
     country: terminal.get(0x9f1a),

@@ -35,7 +35,8 @@ export interface CardFacts {
   readonly authenticationFailed: boolean;
 }
 
-export interface RiskInput extends CardFacts {
+/** What comes with the command, and from the device. */
+export interface RiskInput {
   readonly asked: CryptogramType;
   readonly cda: boolean;
   /** Terminal country, 9F1A. */
@@ -59,12 +60,13 @@ const CVM_ON_DEVICE = 0x01;
  * Card risk management in M/Chip's manner: the CVR says what is the case, the card issuer action codes say what follows. The card goes along
  * with what was asked or below it: TC, then ARQC, then AAC.
  */
-export function decide(data: MchipData, input: RiskInput): RiskDecision {
+export function decide(data: MchipData, own: CardFacts, input: RiskInput): RiskDecision {
   const { decline, online } = data.cardIssuerActionCodes;
   const onDevice = (data.aip[0]! & 0x02) !== 0;
   const believedVerified = input.cvmResults?.[0] !== undefined && (input.cvmResults[0] & 0x3f) === CVM_ON_DEVICE;
   const domestic = input.country && data.issuerCountry ? equalBytes(input.country, data.issuerCountry) : false;
-  const { pin, scripts, second } = input;
+  const { pin, scripts } = own;
+  const { second } = input;
   const facts = (ac: number, cda: boolean): Uint8Array =>
     MchipCvr.encode({
       ...EMPTY_CVR,
@@ -93,10 +95,10 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
       },
       limits: {
         ...EMPTY_CVR.limits,
-        lowerConsecutive: input.offlineInRow + 1 > data.offlineLimits.lower ? 1 : 0,
-        upperConsecutive: input.offlineInRow + 1 > data.offlineLimits.upper ? 1 : 0,
-        onlineNextTime: input.onlineNextTime ? 1 : 0,
-        issuerAuthenticationFailed: input.authenticationFailed || second?.failed ? 1 : 0,
+        lowerConsecutive: own.offlineInRow + 1 > data.offlineLimits.lower ? 1 : 0,
+        upperConsecutive: own.offlineInRow + 1 > data.offlineLimits.upper ? 1 : 0,
+        onlineNextTime: own.onlineNextTime ? 1 : 0,
+        issuerAuthenticationFailed: own.authenticationFailed || second?.failed ? 1 : 0,
         scriptReceived: scripts.received ? 1 : 0,
         scriptFailed: scripts.failed ? 1 : 0,
       },
@@ -106,9 +108,9 @@ export function decide(data: MchipData, input: RiskInput): RiskDecision {
   const before = facts(AC_OF[input.asked], signs(input.asked));
   const meets = (actionCode: Uint8Array): boolean => actionCode.some((byte, i) => (byte & before[3 + i]!) !== 0);
   const type =
-    second !== undefined && !input.blocked
+    second !== undefined && !own.blocked
       ? input.asked // the issuer has judged
-      : input.asked === CID.aac || input.blocked || meets(decline)
+      : input.asked === CID.aac || own.blocked || meets(decline)
         ? CID.aac
         : input.asked === CID.tc && meets(online)
           ? CID.arqc
