@@ -143,10 +143,16 @@ export class EmulatedDevice {
     return answer;
   }
 
-  /** No field, no battery: what the element had selected is forgotten, what it wrote is not. */
+  /** No field, no battery: what the element had selected is forgotten; what it wrote is not, nor what the microcontroller has in flash. */
   powerOff(): void {
     this.element.powerOff("contactless");
     this.element.powerOff("wired");
+    this.management?.powerOff();
+  }
+
+  /** The battery is back, and the microcontroller has booted, as in a device that is new. */
+  powerOn(): void {
+    this.management?.powerUp(0);
   }
 
   /** No time passes; undefined: the power was cut in it, and is back. */

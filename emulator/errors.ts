@@ -23,4 +23,5 @@ export const emulatorError = errorTable("emulator", [
   "flash-not-erased",
   "log-full",
   "too-many-ports",
+  "flash-failed",
 ]);

@@ -1,4 +1,6 @@
 import type { Random } from "../../src/util/random.js";
+import { NO_BYTES } from "../../src/util/bytes.js";
+import { isTapbenchError } from "../../src/util/errors.js";
 import { emulatorError } from "../errors.js";
 
 /** What a flash is made of. All in bytes; `size` is whole sectors, a sector whole write blocks. */
@@ -11,21 +13,39 @@ export interface FlashGeometry {
 }
 
 /**
- * When to cut the power: before the operation with that number, or in the middle of it, with its first `kept` bytes done, or with each byte done or not as
- * `torn` draws. Operations count from 1.
+ * When to cut the power: before the operation with that number, or in the middle of it, with its first `kept` bytes done, or with each byte (`torn`) or each
+ * bit (`bits`) done or not as is drawn. Operations count from 1.
  */
 export type FlashCut =
   | { readonly before: number }
   | { readonly inside: number; readonly kept: number }
-  | { readonly inside: number; readonly torn: Random };
+  | { readonly inside: number; readonly torn: Random }
+  | { readonly inside: number; readonly bits: Random };
+
+/** One erase of a sector or one program within a sector; bytes. */
+export interface FlashOperation {
+  readonly kind: "erase" | "program";
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What is wrong with a flash. */
+export interface FlashFaults {
+  /** Sectors that take neither program nor erase. */
+  readonly badSectors?: ReadonlySet<number>;
+  /** Erases that a sector stands. */
+  readonly endurance?: number;
+  /** Operations that fail and change nothing. */
+  readonly fails?: (operation: FlashOperation) => boolean;
+}
 
 /** A flash, or a part of one: offsets from its own start. */
 export interface FlashArea extends FlashGeometry {
   /** @throws `emulator/power-lost`, `emulator/flash-range` */
   readonly read: (offset: number, length: number) => Uint8Array;
-  /** Clears bits. @throws `emulator/power-lost`, `emulator/flash-range`, `emulator/flash-alignment`, `emulator/flash-not-erased` */
+  /** Clears bits. @throws `emulator/power-lost`, `emulator/flash-range`, `emulator/flash-alignment`, `emulator/flash-not-erased`, `emulator/flash-failed` */
   readonly program: (offset: number, bytes: Uint8Array) => void;
-  /** Sets all bits of whole sectors. @throws `emulator/power-lost`, `emulator/flash-range`, `emulator/flash-alignment` */
+  /** Sets all bits of whole sectors. @throws `emulator/power-lost`, `emulator/flash-range`, `emulator/flash-alignment`, `emulator/flash-failed` */
   readonly erase: (offset: number, length: number) => void;
 }
 
@@ -48,6 +68,13 @@ export class Flash implements FlashArea {
   #sectors: Uint8Array[];
   /** Sectors that no snapshot shares. */
   readonly #own: boolean[];
+  readonly #wear: number[];
+  /** An erased sector; shared by all of them. */
+  readonly #blank: Uint8Array;
+  /** Told of each operation that begins. */
+  onOperation: ((operation: FlashOperation) => void) | undefined;
+  /** What is wrong with it from now on. */
+  faults: FlashFaults | undefined;
   #operations = 0;
   #cut: FlashCut | undefined;
   #dead = false;
@@ -73,15 +100,21 @@ export class Flash implements FlashArea {
     this.size = size;
     this.sectorBytes = sectorBytes;
     this.writeBytes = writeBytes;
-    const blank = new Uint8Array(sectorBytes).fill(ERASED);
-    this.#sectors = from ? [...from.sectors] : Array.from({ length: count }, () => blank);
+    this.#blank = new Uint8Array(sectorBytes).fill(ERASED);
+    this.#sectors = from ? [...from.sectors] : Array.from({ length: count }, () => this.#blank);
     this.#own = this.#sectors.map(() => false);
+    this.#wear = this.#sectors.map(() => 0);
     this.#operations = from?.operations ?? 0;
   }
 
   /** Programs and erases since the flash was made. */
   get operations(): number {
     return this.#operations;
+  }
+
+  /** Erases of each sector since this flash was made. */
+  get wear(): readonly number[] {
+    return this.#wear;
   }
 
   /** Plans a power cut; operations are counted from now on. Undefined takes the plan back. Returns whether an earlier plan was still waiting. */
@@ -105,31 +138,43 @@ export class Flash implements FlashArea {
   readonly read = (offset: number, length: number): Uint8Array => {
     this.#check(offset, length);
     if (this.#dead) throw powerLost(this.#operations);
+    const first = Math.floor(offset / this.sectorBytes);
+    const start = offset % this.sectorBytes;
+    if (start + length <= this.sectorBytes) return this.#sectors[first]?.slice(start, start + length) ?? NO_BYTES;
     const out = new Uint8Array(length);
-    for (const { sector, at, from, to } of this.#pieces(offset, length))
-      out.set(this.#sectors[sector]!.subarray(at, at + to - from), from);
+    for (let done = 0, sector = first, at = start; done < length; sector++, at = 0) {
+      const part = this.#sectors[sector]!.subarray(at, Math.min(this.sectorBytes, at + length - done));
+      out.set(part, done);
+      done += part.length;
+    }
     return out;
   };
 
   readonly program = (offset: number, bytes: Uint8Array): void => {
     this.#check(offset, bytes.length);
     this.#aligned(offset, bytes.length, this.writeBytes);
-    for (const { sector, at, from, to } of this.#pieces(offset, bytes.length)) {
-      const old = this.#sectors[sector]!;
-      for (let i = from; i < to; i++)
-        if ((bytes[i]! & ~old[at + i - from]!) !== 0)
-          throw emulatorError("flash-not-erased", `byte ${offset + i} is programmed already; erase its sector first`, {
-            offset: offset + i,
-          });
-      this.#change(sector, at, bytes.subarray(from, to));
+    for (let from = 0; from < bytes.length;) {
+      const sector = Math.floor((offset + from) / this.sectorBytes);
+      const at = (offset + from) % this.sectorBytes;
+      const part = bytes.subarray(from, from + this.sectorBytes - at);
+      const taken = unprogrammable(this.#sectors[sector]!, at, part);
+      if (taken !== undefined)
+        throw emulatorError(
+          "flash-not-erased",
+          `byte ${offset + from + taken} is programmed already; erase its sector first`,
+          { offset: offset + from + taken },
+        );
+      this.#change("program", sector, at, part);
+      from += part.length;
     }
   };
 
   readonly erase = (offset: number, length: number): void => {
     this.#check(offset, length);
     this.#aligned(offset, length, this.sectorBytes);
-    const blank = new Uint8Array(this.sectorBytes).fill(ERASED);
-    for (const { sector } of this.#pieces(offset, length)) this.#change(sector, 0, blank);
+    const first = offset / this.sectorBytes;
+    for (let sector = first; sector < first + length / this.sectorBytes; sector++)
+      this.#change("erase", sector, 0, this.#blank);
   };
 
   snapshot(): FlashSnapshot {
@@ -151,11 +196,23 @@ export class Flash implements FlashArea {
   }
 
   /** One operation: bytes become what they are to be, or some of them. */
-  #change(sector: number, at: number, bytes: Uint8Array): void {
+  #change(kind: FlashOperation["kind"], sector: number, at: number, bytes: Uint8Array): void {
     if (this.#dead) throw powerLost(this.#operations);
     const operation = this.#operations + 1;
     const cut = this.#cut;
     if (cut && "before" in cut && operation >= cut.before) this.#die();
+    if (this.onOperation ?? this.faults) {
+      const what = { kind, offset: sector * this.sectorBytes + at, length: bytes.length };
+      this.onOperation?.(what);
+      this.#refuse(what, sector);
+    }
+    if (kind === "erase") this.#wear[sector]! += 1;
+    if (kind === "erase" && (!cut || operation < ("inside" in cut ? cut.inside : Infinity))) {
+      this.#operations = operation;
+      this.#sectors[sector] = this.#blank;
+      this.#own[sector] = false;
+      return;
+    }
     if (!this.#own[sector]) {
       this.#sectors[sector] = this.#sectors[sector]!.slice();
       this.#own[sector] = true;
@@ -164,27 +221,30 @@ export class Flash implements FlashArea {
     const content = this.#sectors[sector]!;
     if (cut && "inside" in cut && operation >= cut.inside) {
       if ("kept" in cut) content.set(bytes.subarray(0, cut.kept), at);
-      else for (let i = 0; i < bytes.length; i++) if (cut.torn.below(2) === 1) content[at + i] = bytes[i]!;
+      else if ("torn" in cut) {
+        for (let i = 0; i < bytes.length; i++) if (cut.torn.below(2) === 1) content[at + i] = bytes[i]!;
+      } else {
+        const done = cut.bits.bytes(bytes.length);
+        for (let i = 0; i < bytes.length; i++) content[at + i]! ^= (content[at + i]! ^ bytes[i]!) & done[i]!;
+      }
       this.#die();
     }
     content.set(bytes, at);
+  }
+
+  #refuse(what: FlashOperation, sector: number): void {
+    const { badSectors, endurance = Infinity, fails } = this.faults ?? {};
+    const worn = what.kind === "erase" && this.#wear[sector]! >= endurance;
+    if (worn || badSectors?.has(sector) === true || fails?.(what) === true)
+      throw emulatorError("flash-failed", `the flash did not take the ${what.kind} at ${what.offset}; it is worn out`, {
+        ...what,
+      });
   }
 
   #die(): never {
     this.#dead = true;
     this.#cut = undefined;
     throw powerLost(this.#operations);
-  }
-
-  /** Parts of a range, by sector. */
-  *#pieces(offset: number, length: number) {
-    for (let from = 0; from < length;) {
-      const sector = Math.floor((offset + from) / this.sectorBytes);
-      const at = (offset + from) % this.sectorBytes;
-      const to = Math.min(length, from + this.sectorBytes - at);
-      yield { sector, at, from, to };
-      from = to;
-    }
   }
 
   #check(offset: number, length: number): void {
@@ -208,6 +268,16 @@ export class Flash implements FlashArea {
       });
   }
 }
+
+/** The first bit that would have to be set, as its byte's offset in `bytes`. */
+function unprogrammable(content: Uint8Array, at: number, bytes: Uint8Array): number | undefined {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i]! & ~content[at + i]!) !== 0) return i;
+  return undefined;
+}
+
+/** Whether the flash did not take an operation, as it is bad there or was not erased; not that its power went. */
+export const isRefusal = (error: unknown): boolean =>
+  isTapbenchError(error) && (error.code === "emulator/flash-failed" || error.code === "emulator/flash-not-erased");
 
 /** A partition: a part of a flash, in whole sectors. */
 export function flashArea(flash: FlashArea, start: number, size: number): FlashArea {

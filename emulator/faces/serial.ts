@@ -54,7 +54,10 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
     fromHost: new UartLine(sim, uart, hear),
     toHost: new UartLine(sim, { ...uart, fifo: Infinity, random: uart.random?.fork("to-host") }, leave),
   };
+  /** Whatever comes then would stand in the line for ever. */
+  let closed = false;
   const write = (bytes: Uint8Array): void => {
+    if (closed) return;
     if (!paced) return leave(bytes);
     paced.toHost.send(bytes);
     time.catchUp();
@@ -65,6 +68,7 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
     ...(signal && { signal }),
     ...(lost && { lost }),
     bytes(piece) {
+      if (closed) return;
       time.catchUp();
       if (paced) paced.fromHost.send(piece);
       else hear(piece);
@@ -77,6 +81,7 @@ export async function openSerialFace(options: SerialFaceOptions): Promise<Serial
     write,
     counters: () => paced && { fromHost: paced.fromHost.counters, toHost: paced.toHost.counters },
     async close() {
+      closed = true;
       paced?.fromHost.clear();
       paced?.toHost.clear();
       await pty.close();

@@ -33,7 +33,7 @@ export function elementCommands(parts: McuParts): readonly HandlerRow<McuState>[
 
   function run({ state, from, now, room }: Call<McuState, Transmit>, command: Uint8Array): Done<McuState, Transmitted> {
     const answer = port.transmit(command);
-    const counting = counted({ ...state, apdu: undefined }, "element", answer ? "commands" : "power_losses");
+    const counting = counted({ ...state, apdu: undefined }, "element", { [answer ? "commands" : "power_losses"]: 1 });
     if (!answer) {
       const told = logged(counting, now, "err", "se", "power lost during a command");
       return { state: told, outcome: elementFailure("element lost its power") };
@@ -67,7 +67,7 @@ export function elementCommands(parts: McuParts): readonly HandlerRow<McuState>[
     }),
     on(element.reset, ({ state, now }) => {
       port.reset();
-      const counting = counted({ ...state, apdu: undefined }, "element", "resets");
+      const counting = counted({ ...state, apdu: undefined }, "element", { resets: 1 });
       return { state: logged(counting, now, "inf", "se", "reset"), outcome: { value: { atr: port.atr } } };
     }),
     on(element.atr, ({ state }) => ({ state, outcome: { value: { atr: port.atr } } })),

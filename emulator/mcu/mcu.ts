@@ -14,7 +14,7 @@ import { enumerationCommands, osCommands } from "./os-commands.js";
 import type { ElementPort, Identity, McuParts, NfcPort } from "./parts.js";
 import { SettingsStore } from "./settings-store.js";
 import { runLine, shellCommands } from "./shell-commands.js";
-import { booted, counted, logged, type McuState } from "./state.js";
+import { booted, counted, logged, shifted, unpowered, type McuState } from "./state.js";
 import { fileCommands, settingsCommands } from "./storage-commands.js";
 
 /** What any request costs, and each operation on flash: a model of a microcontroller of 64 MHz. */
@@ -55,6 +55,8 @@ export interface McuOptions {
 export interface McuSnapshot {
   readonly state: McuState;
   readonly flash: FlashSnapshot;
+  /** When it was taken: the times in `state` are of that run. */
+  readonly at: Nanos;
 }
 
 interface Incoming {
@@ -76,8 +78,8 @@ export class Mcu {
   readonly #actor: Actor<McuState, Incoming, Outgoing>;
   #parts!: McuParts;
   #dispatch!: Dispatcher<McuState>;
-  /** Answers of before a restart never leave. */
-  #life = 0;
+  /** Answers that have not left: after a restart they never do. */
+  readonly #leaving = new Set<{ readonly cancel: () => void }>();
   #told = 0;
 
   constructor(sim: Sim, options: McuOptions) {
@@ -93,11 +95,13 @@ export class Mcu {
       (state, input, now) => this.#step(state, input, now),
       initial,
       (send) => {
-        const life = this.#life;
-        for (const { out, after } of send)
-          sim.at(sim.now + after, () => {
-            if (life === this.#life) this.#ports.get(out.to)?.send(out.message);
+        for (const { out, after } of send) {
+          const answer = sim.at(sim.now + after, () => {
+            this.#leaving.delete(answer);
+            this.#ports.get(out.to)?.send(out.message);
           });
+          this.#leaving.add(answer);
+        }
       },
     );
     this.#told = initial.lines;
@@ -127,24 +131,31 @@ export class Mcu {
     };
   }
 
-  /** Power is back after a cut of the flash's: it boots. */
-  powerUp(): void {
+  /** No battery: what it was at ends there, and nothing is heard until `powerUp`. What is in flash stays. */
+  powerOff(): void {
+    this.#actor.stop();
+    this.#silence();
+    this.#actor.state = unpowered(this.#actor.state);
+  }
+
+  /** Power is back, after `powerOff` or a cut of the flash's: it boots. */
+  powerUp(bootTime: Nanos = this.#options.profile.bootTime): void {
     this.flash.powerUp();
     this.#actor.stop();
-    this.#actor.state = this.#boot(this.#actor.state, this.#sim.now);
+    this.#actor.state = this.#boot(this.#actor.state, this.#sim.now, bootTime);
   }
 
   snapshot(): McuSnapshot {
-    return { state: this.#actor.state, flash: this.flash.snapshot() };
+    return { state: this.#actor.state, flash: this.flash.snapshot(), at: this.#sim.now };
   }
 
   /** @throws `emulator/snapshot-mismatch` */
   restore(snapshot: McuSnapshot): void {
     this.flash.restore(snapshot.flash);
-    this.#life++;
+    this.#silence();
     this.#mount();
     this.#actor.stop();
-    this.#actor.state = snapshot.state;
+    this.#actor.state = shifted(snapshot.state, this.#sim.now - snapshot.at);
     this.#told = snapshot.state.lines;
     this.#options.nfc.listen(snapshot.state.listening && snapshot.state.routing === "element");
   }
@@ -176,12 +187,17 @@ export class Mcu {
     this.#dispatch = smpDispatcher(rows, profile);
   }
 
-  #boot(before: McuState, now: Nanos): McuState {
-    this.#life++;
+  #boot(before: McuState, now: Nanos, bootTime: Nanos): McuState {
+    this.#silence();
     this.#mount();
     this.#options.onReset();
     this.#options.nfc.listen(true);
-    return booted(before, this.#parts.settings.all(), now, this.#options.profile.bootTime);
+    return booted(before, this.#parts.settings.all(), now, bootTime);
+  }
+
+  #silence(): void {
+    for (const answer of this.#leaving) answer.cancel();
+    this.#leaving.clear();
   }
 
   #receive(incoming: Incoming): void {
@@ -202,21 +218,21 @@ export class Mcu {
     if (this.flash.dead) return { state: { ...state, resetAt: undefined }, send: [] };
     if (!input) {
       if (state.resetAt === undefined || state.resetAt > now) return { state, send: [] };
-      const next = this.#boot(state, now);
+      const next = this.#boot(state, now, this.#options.profile.bootTime);
       this.#sim.at(now, () => this.#tell());
       return { state: next, send: [] };
     }
     if (now < state.readyAt) return this.#wait(state, [], now);
     const busy = state.busy.filter((end) => end > now);
     if (busy.length >= this.#options.profile.bufferCount)
-      return this.#wait(counted({ ...state, busy }, "smp", "dropped"), [], now);
+      return this.#wait(counted({ ...state, busy }, "smp", { dropped: 1 }), [], now);
     const operations = this.flash.operations;
     try {
       const mostBusy = Math.max(state.mostBusy, busy.length + 1);
       return this.#serve({ ...state, busy, mostBusy }, input, now, operations);
     } catch (error) {
       if (!isTapbenchError(error, "emulator/power-lost")) throw error;
-      this.#life++; // dark until somebody gives it power again
+      this.#silence(); // dark until somebody gives it power again
       return { state, send: [] };
     }
   }
@@ -229,16 +245,17 @@ export class Mcu {
       return this.#wait(next, [], now);
     }
     const { state: next, answer, took, result } = this.#dispatch(state, message, { now, from });
-    let counting = counted(next, "smp", result === "noise" ? "noise" : "requests");
-    if (result !== "noise") counting = counted(counting, "smp", result);
-    counting = counted(counting, "smp", "bytes_in", message.length);
+    let counting = counted(next, "smp", {
+      ...(result === "noise" ? { noise: 1 } : { requests: 1, [result]: 1 }),
+      bytes_in: message.length,
+      ...(answer && { bytes_out: answer.length }),
+    });
     if (result === "noise" && message.length > 0)
       counting = logged(counting, now, "wrn", "smp", `${message.length} bytes that are no request, on ${from}`);
     if (!answer) return this.#wait(counting, [], now);
     const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
     const end = Math.max(now, state.busy.at(-1) ?? now) + work;
-    const after = counted({ ...counting, busy: [...state.busy, end] }, "smp", "bytes_out", answer.length);
-    return this.#wait(after, [{ out: { to: from, message: answer }, after: end - now }], now);
+    return this.#wait({ ...counting, busy: [...state.busy, end] }, [{ out: { to: from, message: answer }, after: end - now }], now);
   }
 
   /** With the timer for a reset that was asked for, which any input takes back. */

@@ -48,10 +48,11 @@ export interface McuState {
 const LOG_LINES = 64;
 const LINE = 200;
 
-/** Counts `by` in a counter that exists from then on. */
-export function counted(state: McuState, group: string, name: string, by = 1): McuState {
-  const before = state.counters[group] ?? {};
-  return { ...state, counters: { ...state.counters, [group]: { ...before, [name]: (before[name] ?? 0) + by } } };
+/** Counts in counters of one group, which exist from then on: how much in each, by name. */
+export function counted(state: McuState, group: string, by: Counters): McuState {
+  const counters: Record<string, number> = { ...state.counters[group] };
+  for (const [name, more] of Object.entries(by)) counters[name] = (counters[name] ?? 0) + more;
+  return { ...state, counters: { ...state.counters, [group]: counters } };
 }
 
 /** With one more line in the log, stamped as Zephyr stamps them. */
@@ -74,6 +75,26 @@ function stamp(uptime: Nanos): string {
   const clock = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map((each) => part(each, 2));
   return `${clock.join(":")}.${part(Math.floor(micros / 1000) % 1000, 3)},${part(micros % 1000, 3)}`;
 }
+
+/** The same in a run in which it is `by` later. */
+export const shifted = (state: McuState, by: Nanos): McuState => ({
+  ...state,
+  bootedAt: state.bootedAt + by,
+  readyAt: state.readyAt + by,
+  clock: state.clock && { ...state.clock, at: state.clock.at + by },
+  upload: state.upload && { ...state.upload, at: state.upload.at + by },
+  resetAt: state.resetAt === undefined ? undefined : state.resetAt + by,
+  busy: state.busy.map((end) => end + by),
+});
+
+/** Without power: it never becomes ready, and the clock is lost. The rest goes when it boots. */
+export const unpowered = (state: McuState): McuState => ({
+  ...state,
+  readyAt: Infinity,
+  clock: undefined,
+  resetAt: undefined,
+  busy: [],
+});
 
 /** After power-up or a reset: what survives is taken from `before`. */
 export function booted(

@@ -122,7 +122,7 @@ export function fileCommands(parts: McuParts): readonly HandlerRow<McuState>[] {
       if (len === undefined) return { state, outcome: filesFailure("file not found") };
       if (off > len) return { state, outcome: filesFailure("seek failed") };
       const data = fs.read(name, off, room - AROUND_DATA);
-      return { state: counted(state, "files", "reads"), outcome: { value: { off, data, ...(off === 0 && { len }) } } };
+      return { state: counted(state, "files", { reads: 1 }), outcome: { value: { off, data, ...(off === 0 && { len }) } } };
     }),
     on(files.upload, (call) => upload(call, fs)),
     on(files.status, ({ state, request: { name } }) => {
@@ -188,6 +188,6 @@ function upload(call: Call<McuState, UploadRequest>, fs: FileSystem): Done<McuSt
   const length = len ?? known;
   const end = off + data.length;
   const next = length !== undefined && end >= length ? undefined : { from, path: name, length, at: now };
-  const counting = counted(counted(state, "files", "writes"), "files", "bytes_written", data.length);
+  const counting = counted(state, "files", { writes: 1, bytes_written: data.length });
   return { state: { ...counting, upload: next }, outcome: { value: { off: end } } };
 }

@@ -30,14 +30,14 @@ function* holes(pieces: readonly Piece[], { from, to }: HeapArea): Generator<Pie
   if (at < to) yield { offset: at, length: to - at };
 }
 
-/** Start of the hole that fits best; undefined: none does. */
-function bestHole(pieces: readonly Piece[], area: HeapArea, length: number, below = Infinity): number | undefined {
+/** The hole that fits best; undefined: none does. */
+function bestHole(all: Iterable<Piece>, length: number, below = Infinity): Piece | undefined {
   let best: Piece | undefined;
-  for (const hole of holes(pieces, area)) {
+  for (const hole of all) {
     if (hole.offset >= below) break;
     if (hole.length >= length && (!best || hole.length < best.length)) best = hole;
   }
-  return best?.offset;
+  return best;
 }
 
 function insert(pieces: Piece[], piece: Piece): void {
@@ -55,22 +55,22 @@ export function placesFor(
   area: HeapArea,
   lengths: readonly number[],
 ): readonly number[] | undefined {
+  const left = [...holes(pieces, area)];
   const sum = lengths.reduce((total, length) => total + rounded(length, area), 0);
-  let at = lengths.length > 1 && sum <= area.page ? bestHole(pieces, area, sum) : undefined;
+  let at = lengths.length > 1 && sum <= area.page ? bestHole(left, sum)?.offset : undefined;
   if (at !== undefined)
     return lengths.map((length) => {
       const place = at!;
       at = place + rounded(length, area);
       return place;
     });
-  const taken = [...pieces];
   const places: number[] = [];
   for (const wanted of lengths) {
     const length = rounded(wanted, area);
-    const offset = length === 0 ? area.from : bestHole(taken, area, length);
-    if (offset === undefined) return undefined;
-    if (length > 0) insert(taken, { offset, length });
-    places.push(offset);
+    const hole = length === 0 ? { offset: area.from, length } : bestHole(left, length);
+    if (!hole) return undefined;
+    places.push(hole.offset);
+    if (length > 0) left[left.indexOf(hole)] = { offset: hole.offset + length, length: hole.length - length };
   }
   return places;
 }
@@ -92,7 +92,7 @@ export function movesFor<P extends Piece>(
   const taken: Piece[] = [...pieces];
   const moves: Move<P>[] = [];
   for (const piece of pieces.toReversed()) {
-    const to = bestHole(taken, area, piece.length, piece.offset);
+    const to = bestHole(holes(taken, area), piece.length, piece.offset)?.offset;
     if (to === undefined || to + piece.length > piece.offset) continue;
     moves.push({ piece, to });
     taken.splice(taken.indexOf(piece), 1);

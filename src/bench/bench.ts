@@ -328,7 +328,7 @@ async function benchOn(options: BenchOptions, state: StateFolder | undefined): P
     },
     tapCard: (device, request, signal) => tapCard(device, request, signal),
     show: (device, how) => showOnReader(sim, device.emulated, tracer, how),
-    showManagement: (device, faces) => showManagement(sim, device.emulated, faces),
+    showManagement: (device, faces) => showManagement(sim, device.emulated, faces, random.fork("line")),
     async manage(device, signal) {
       if (device.kind === "managed") return device;
       if (device.kind === "card") throw notManaged(device.spec);

@@ -100,6 +100,7 @@ export function emulatedDevices(options: EmulatedDevicesOptions): EmulatedDevice
     drawn.set(emulated, { taps, noise: kept ? resumeRandom(kept.noise) : taps.fork("faults") });
     if (kept) {
       emulated.restore(kept.snapshot);
+      emulated.powerOn();
       const held = issuer.cards().filter(({ token }) => kept.cards.includes(token.id));
       cards.set(emulated, held);
     }

@@ -4,7 +4,9 @@ import { openSerialFace } from "../../emulator/faces/serial.js";
 import { openUdpFace, type UdpPeer } from "../../emulator/faces/udp.js";
 import type { ManagementPort } from "../../emulator/mcu/mcu.js";
 import type { Sim } from "../../emulator/sim/sim.js";
+import type { LineOptions } from "../../emulator/uart/line.js";
 import { ascii } from "../util/bytes.js";
+import type { Random } from "../util/random.js";
 import type { TapbenchError } from "../util/errors.js";
 import type { Framer } from "../util/framing.js";
 import { benchError } from "./errors.js";
@@ -14,7 +16,8 @@ export interface ManagementFaces {
   /** A pseudo-terminal, with a link to it where one is named. */
   readonly serial?: {
     readonly link?: string | undefined;
-    readonly baud?: number | undefined;
+    /** Absent: not paced. */
+    readonly uart?: Pick<LineOptions, "baud" | "noise" | "loss"> | undefined;
     readonly framing: () => Framer;
   };
   readonly udp?: { readonly host?: string | undefined; readonly port?: number | undefined };
@@ -44,10 +47,11 @@ export async function showManagement(
   sim: Sim,
   device: EmulatedDevice,
   { serial, udp, log, lost, signal }: ManagementFaces,
+  random: Random,
 ): Promise<ShownManagement> {
   const mcu = device.management;
   if (!mcu) throw notManaged(device.profile.name);
-  const time = new RealTime(sim);
+  const time = new RealTime(sim, { paced: serial?.uart?.baud !== undefined });
   const closings: (() => Promise<void> | void)[] = [() => time.stop()];
   const close = async (): Promise<void> => {
     for (const each of closings.splice(0).toReversed()) await each();
@@ -62,7 +66,7 @@ export async function showManagement(
     throw error;
   }
 
-  async function showSerial({ link, baud, framing }: NonNullable<ManagementFaces["serial"]>): Promise<string> {
+  async function showSerial({ link, uart, framing }: NonNullable<ManagementFaces["serial"]>): Promise<string> {
     const port = mcu!.attach({
       name: "serial",
       send: (message) => face.send(message),
@@ -76,7 +80,7 @@ export async function showManagement(
       message: port.receive,
       line: port.type,
       ...(link !== undefined && { link }),
-      ...(baud !== undefined && { uart: { baud } }),
+      ...(uart && { uart: { ...uart, random } }),
       ...(lost && { lost }),
       ...(signal && { signal }),
     });

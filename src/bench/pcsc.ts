@@ -51,7 +51,8 @@ export interface PcscOptions {
 export const PCSC_FORM = "pcsc: or pcsc:<part of the reader's name>";
 export const PCSC_PARAMETERS: readonly string[] = ["wait", "share"];
 
-const OPEN: Nanos = 6 * SECOND;
+/** More than a session gives the driver's start and the service together. */
+const OPEN: Nanos = 40 * SECOND;
 const ASK_CARD: Nanos = 3 * SECOND;
 const DEFAULT_WAIT = "10";
 /** A hundred days: until somebody stops it. */

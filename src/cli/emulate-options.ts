@@ -6,6 +6,8 @@ export interface EmulateOptions {
   readonly serial?: string | true;
   readonly baud?: string;
   readonly framing: string;
+  readonly noise?: string;
+  readonly loss?: string;
   /** True: this machine only, on SMP's port. */
   readonly udp?: string | true;
   readonly logs?: boolean;

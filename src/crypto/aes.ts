@@ -1,6 +1,7 @@
 import { unsafe } from "@noble/ciphers/aes.js";
 import { roomFor } from "../util/bytes.js";
 import { cbcDecrypt, cbcEncrypt, cbcMac, ecbEncrypt } from "./aes-block.js";
+import { decryptingChain, encryptingChain, LONG_MESSAGE, type Chain } from "./aes-chain.js";
 import { cryptoError } from "./errors.js";
 
 const BLOCK = 16;
@@ -47,6 +48,8 @@ class PreparedKey implements AesKey {
   readonly #key: Uint8Array;
   readonly #encryption: Uint32Array;
   #decryption: Uint32Array | undefined;
+  #encrypting: Chain | undefined;
+  #decrypting: Chain | undefined;
   #subkeys: { readonly whole: Uint8Array; readonly padded: Uint8Array } | undefined;
 
   constructor(key: Uint8Array) {
@@ -68,6 +71,7 @@ class PreparedKey implements AesKey {
 
   encryptCbc(blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
     wholeBlocks(blocks, iv);
+    if (blocks.length >= LONG_MESSAGE) return this.#encryptLong(blocks, iv);
     const out = roomFor(blocks.length);
     cbcEncrypt(this.#encryption, blocks, out, iv);
     return out;
@@ -75,6 +79,7 @@ class PreparedKey implements AesKey {
 
   decryptCbc(blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array {
     wholeBlocks(blocks, iv);
+    if (blocks.length >= LONG_MESSAGE) return (this.#decrypting ??= decryptingChain(this.#key))(blocks, iv);
     const out = roomFor(blocks.length);
     cbcDecrypt((this.#decryption ??= unsafe.expandKeyDecLE(this.#key)), blocks, out, iv);
     return out;
@@ -94,7 +99,8 @@ class PreparedKey implements AesKey {
         // Whole blocks as they are, but for the last one of all, which is not known yet.
         const whole16 = held === 0 ? part.length - at - ((part.length - at - 1) % BLOCK) - 1 : 0;
         if (whole16 > 0) {
-          cbcMac(this.#encryption, chain, part, at, at + whole16);
+          if (whole16 < LONG_MESSAGE) cbcMac(this.#encryption, chain, part, at, at + whole16);
+          else chain.set(this.#encryptLong(part.subarray(at, at + whole16), chain).subarray(-BLOCK));
           at += whole16;
         }
         const taken = Math.min(BLOCK - held, part.length - at);
@@ -110,6 +116,10 @@ class PreparedKey implements AesKey {
     for (let i = 0; i < BLOCK; i++) buffered[i]! ^= subkey[i]!;
     cbcMac(this.#encryption, chain, buffered, 0, BLOCK);
     return chain;
+  }
+
+  #encryptLong(blocks: Uint8Array, iv: Uint8Array): Uint8Array {
+    return (this.#encrypting ??= encryptingChain(this.#key))(blocks, iv);
   }
 
   #derive(): { whole: Uint8Array; padded: Uint8Array } {

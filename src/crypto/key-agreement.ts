@@ -108,3 +108,12 @@ const NO_COUNTER = new Uint8Array(16);
 /** AES-CTR from counter zero, there and back; 16 or 32 bytes of key (NIST SP 800-38A 6.5). */
 export const aesCtr = (key: Uint8Array, data: Uint8Array): Uint8Array =>
   plain(createCipheriv(key.length === 16 ? "aes-128-ctr" : "aes-256-ctr", key, NO_COUNTER).update(data));
+
+/** The same for a part of the data that begins at byte `at` of it. */
+export function aesCtrAt(key: Uint8Array, data: Uint8Array, at: number): Uint8Array {
+  const counter = new Uint8Array(16);
+  new DataView(counter.buffer).setUint32(12, Math.floor(at / 16));
+  const cipher = createCipheriv(key.length === 16 ? "aes-128-ctr" : "aes-256-ctr", key, counter);
+  cipher.update(new Uint8Array(at % 16));
+  return plain(cipher.update(data));
+}

@@ -6,18 +6,11 @@ import type { SmpVersion } from "../protocols/smp/header.js";
 import { Sequences, SmpPoller } from "../protocols/smp/poller.js";
 import { converse } from "../util/converse.js";
 import type { Dialogue } from "../util/dialogue.js";
-import { Hub, type Wire } from "../util/hub.js";
+import { Hub } from "../util/hub.js";
+import type { MessageWire } from "../util/message-wire.js";
 import type { Patience } from "../util/patience.js";
 import { SECOND, type Clock, type Nanos } from "../util/time.js";
 import type { MeasuredReply } from "./card.js";
-
-/** A way for whole SMP messages to a device: a serial line and its framer, UDP, BLE. The bench opens it and hands it to a device. */
-export interface MessageWire extends Wire<Uint8Array, Uint8Array> {
-  /** What people call it. */
-  readonly name: string;
-  /** Calls back with each line of text that came between messages, where the wire carries any; returns how to stop it. */
-  readonly watchText?: (told: (line: string) => void) => () => void;
-}
 
 /** What a device says without being asked. */
 export type ManagementEvent =

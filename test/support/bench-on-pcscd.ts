@@ -16,6 +16,7 @@ export interface Meddler {
 export function meddledPcsc(pcscd: Pcscd, meddler: Meddler): PcscDriver {
   const driver = nativePcsc({ socket: pcscd.socket });
   return {
+    ...driver,
     open: async (events, signal) => {
       const client = await driver.open(events, signal);
       return {

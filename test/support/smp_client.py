@@ -14,23 +14,29 @@ import json
 import socket
 import struct
 import sys
+import time
 import zlib
 
 import cbor2
 
 READ, WRITE = 0, 2
-WITHIN = 5.0
+WITHIN = 10.0
+# A device that restarts hears nothing: ask it again after so long, and so often.
+AGAIN, TRIES = 1.0, 30
 
 
 class Udp:
     def __init__(self, address):
         host, port = address.rsplit(":", 1)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(WITHIN)
         self.socket.connect((host, int(port)))
 
-    def exchange(self, packet):
+    def exchange(self, packet, within=WITHIN):
         self.socket.send(packet)
+        return self.receive(within)
+
+    def receive(self, within):
+        self.socket.settimeout(within)
         return self.socket.recv(65535)
 
 
@@ -42,14 +48,25 @@ class Console:
     def __init__(self, path, baud):
         import serial
 
-        self.port = serial.Serial(path, baud, timeout=WITHIN)
+        self.port = serial.Serial(path, baud)
+        self.text = []
 
-    def exchange(self, packet):
+    def type(self, lines, count):
+        """Lines as they are, and the first `count` lines that come back."""
+        self.port.timeout = WITHIN
+        self.port.write(lines)
+        return [self.port.readline() for _ in range(count)]
+
+    def exchange(self, packet, within=WITHIN):
         framed = packet + struct.pack(">H", binascii.crc_hqx(packet, 0))
         framed = struct.pack(">H", len(framed)) + framed
         for at in range(0, len(framed), self.LINE):
             start = b"\x06\x09" if at == 0 else b"\x04\x14"
             self.port.write(start + base64.b64encode(framed[at : at + self.LINE]) + b"\n")
+        return self.receive(within)
+
+    def receive(self, within):
+        self.port.timeout = within
         got, wanted = b"", None
         while wanted is None or len(got) < wanted:
             line = self.port.readline()
@@ -61,6 +78,8 @@ class Console:
                 wanted = 2 + struct.unpack(">H", got[:2])[0]
             elif line.startswith(b"\x04\x14") and wanted is not None:
                 got += base64.b64decode(line[2:])
+            else:
+                self.text.append(line.decode("ascii", "replace"))
         answer, crc = got[2 : wanted - 2], struct.unpack(">H", got[wanted - 2 : wanted])[0]
         if binascii.crc_hqx(answer, 0) != crc:
             raise ValueError("the CRC of a frame is wrong")
@@ -71,6 +90,7 @@ class Client:
     def __init__(self, wire):
         self.wire = wire
         self.sequence = 0x40
+        self.given_up = set()
         self.failures = 0
 
     def tell(self, check, ok, got):
@@ -82,20 +102,49 @@ class Client:
         got = self.wire.exchange(bytes.fromhex(request)).hex()
         self.tell(check, got == expected.lower(), got)
 
-    def ask(self, op, group, command, value, version=2):
+    def ask(self, op, group, command, value, version=2, within=WITHIN):
         """One request with the next sequence number: the response's map."""
         self.sequence = (self.sequence + 1) % 256
         data = cbor2.dumps(value)
         head = struct.pack(">BBHHBB", (version - 1) << 3 | op, 0, len(data), group, self.sequence, command)
-        answer = self.wire.exchange(head + data)
+        answer = self.wire.exchange(head + data, within)
+        while answer[6] in self.given_up:  # too late
+            answer = self.wire.receive(within)
         first, flags, length, its_group, sequence, its_command = struct.unpack(">BBHHBB", answer[:8])
         assert first == (version - 1) << 3 | (op + 1), f"operation and version {first:02x}"
         assert (flags, its_group, sequence, its_command) == (0, group, self.sequence, command), answer[:8].hex()
         assert length == len(answer) - 8, f"length {length}"
         return cbor2.loads(answer[8:])
 
+    def restarts(self, check, boots):
+        """Asks how often it has booted until that is so often; the restart keeps it from answering for a while."""
+        for _ in range(TRIES):
+            try:
+                got = self.ask(READ, 2, 0, {"name": "mcu"}, within=AGAIN)["fields"]["boots"]
+            except (TimeoutError, ConnectionError):
+                self.given_up.add(self.sequence)
+                continue
+            if got == boots:
+                return self.tell(check, True, got)
+            time.sleep(AGAIN / 10)
+        self.tell(check, False, "no answer, or no restart")
+
     def holds(self, check, got, expected):
         self.tell(check, expected(got) if callable(expected) else got == expected, repr(got)[:200])
+
+
+def console(client):
+    """The lines themselves: two requests, what comes back, and what is no frame."""
+    wire = client.wire
+    # 0010 | the echo of version 2 below | CRC 6DDA. The answer differs in its operation and in "r": CRC 2A85.
+    echo, echoed = b"\x06\x09ABAKAAAGAAACAKFhZGJoaW3a\n", b"\x06\x09ABALAAAGAAACAKFhcmJoaSqF\n"
+    client.holds("a line", wire.type(echo, 1), [echoed])
+    # Text between the two, a frame whose CRC is wrong, and one that is cut off by the next: one answer to each that is whole.
+    torn = b"\x06\x09ABAKAAAGAAACAKFhZGJoaW3b\n" + b"\x06\x09AGAKAAAGAAACAKFhZGJoaW3a\n"
+    client.holds("lines that are none", wire.type(torn + echo + echo, 2), [echoed, echoed])
+    # The same frame in two lines, as a sender may break it: 12 bytes and 6.
+    broken = b"\x06\x09ABAKAAAGAAACAKFh\n\x04\x14ZGJoaW3a\n"
+    client.holds("a frame in two lines", wire.type(broken, 1), [echoed])
 
 
 def run(client):
@@ -164,6 +213,13 @@ def run(client):
     client.holds("secure element", cplc, lambda got: got["r"][:3].hex() == "9f7f2a" and got["r"][-2:].hex() == "9000")
 
 
+    boots = client.ask(READ, 2, 0, {"name": "mcu"})["fields"]["boots"]
+    client.literal("reset", "0a0000010000fe05a0", "0b0000010000fe05a0")
+    client.restarts("it restarts", boots + 1)
+    client.holds("a setting that was not saved", client.ask(READ, 3, 0, {"name": "py/a"}), {"err": {"group": 3, "rc": 3}})
+    client.holds("a file is kept", client.ask(READ, 8, 1, {"name": "/lfs/py.bin"}), {"len": len(content)})
+
+
 def main():
     parser = argparse.ArgumentParser()
     wires = parser.add_mutually_exclusive_group(required=True)
@@ -173,7 +229,11 @@ def main():
     arguments = parser.parse_args()
     try:
         client = Client(Udp(arguments.udp) if arguments.udp else Console(arguments.serial, arguments.baud))
+        if isinstance(client.wire, Console):
+            console(client)
         run(client)
+        if isinstance(client.wire, Console):
+            client.holds("its log, between the frames", client.wire.text, lambda got: any(" mcu: boot 2" in line for line in got))
     except (OSError, AssertionError, ValueError, KeyError) as error:
         print(f"smp_client: {type(error).__name__}: {error}", file=sys.stderr)
         return 2

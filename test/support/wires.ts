@@ -46,7 +46,7 @@ export const wires: readonly WireRow[] = [
   { name: "pcsc-spy", probe: () => programMissing("pcsc-spy"), install: "apt-get install libpcsclite-dev" },
   {
     name: "python-cbor2",
-    probe: () => (existsSync("/usr/lib/python3/dist-packages/cbor2") ? undefined : "Debian's Python has no cbor2"),
+    probe: lacksPythonClient,
     install: "apt-get install python3-cbor2 python3-serial",
   },
   {
@@ -61,6 +61,13 @@ export const wires: readonly WireRow[] = [
     install: "apt-get install libpcsclite-dev g++ make python3 && npm ci",
   },
 ];
+
+/** What test/support/smp_client.py is written with. */
+function lacksPythonClient(): string | undefined {
+  const packages = ["cbor2", "serial"];
+  const absent = packages.find((name) => !existsSync(`/usr/lib/python3/dist-packages/${name}`));
+  return absent === undefined ? undefined : `Debian's Python has no ${absent}`;
+}
 
 /** Which of the programs is not on the path. */
 function programMissing(...names: readonly string[]): string | undefined {

@@ -128,16 +128,31 @@ function addressOf({ pcsc, port }: EmulateOptions): { host?: string; port?: numb
   return { ...(host !== undefined && { host }), ...(chosen !== undefined && { port: Number(chosen) }) };
 }
 
-/** `--serial`, `--baud`, `--framing` and `--udp`. @throws `bench/bad-spec`, `bench/bad-parameter`, `cli/bad-value` */
-function managementFaces({ serial, baud, framing, udp }: EmulateOptions): Pick<ManagementFaces, "serial" | "udp"> {
+/** `--noise` and `--loss`: a probability for each byte. @throws `cli/bad-value` */
+function shareOf(name: "noise" | "loss", text: string | undefined): number {
+  const share = text === undefined ? 0 : /^(?:0?\.\d{1,6}|[01])$/.test(text) ? Number(text) : -1;
+  if (share >= 0) return share;
+  throw cliError("bad-value", `--${name} ${text!.slice(0, 20)} is no share of the bytes; write it like 0.001`, {});
+}
+
+/** `--serial`, `--baud`, `--framing`, `--noise`, `--loss` and `--udp`. @throws `bench/bad-spec`, `bench/bad-parameter`, `cli/bad-value` */
+function managementFaces(options: EmulateOptions): Pick<ManagementFaces, "serial" | "udp"> {
+  const { serial, baud, framing, udp } = options;
   if (serial === "" || (serial === undefined && baud !== undefined))
     throw cliError("bad-value", "--baud goes with --serial, and --serial=<path> names a path", {});
+  const disturbed = { noise: shareOf("noise", options.noise), loss: shareOf("loss", options.loss) };
+  if (baud === undefined && (options.noise !== undefined || options.loss !== undefined))
+    throw cliError(
+      "bad-value",
+      "--noise and --loss are of a line with a rate: add --baud 115200, or leave them out",
+      {},
+    );
   return {
     ...(serial !== undefined && {
       serial: {
         framing: framingNamed(framing),
         ...(serial !== true && { link: serial }),
-        ...(baud !== undefined && { baud: baudOf(baud) }),
+        ...(baud !== undefined && { uart: { baud: baudOf(baud), ...disturbed } }),
       },
     }),
     ...(udp !== undefined && { udp: udp === true ? {} : udpAddress(udp) }),

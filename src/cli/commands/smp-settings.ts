@@ -9,6 +9,7 @@ import { withDevice, type SmpOptions } from "./smp-device.js";
 
 export interface SettingsOptions extends SmpOptions {
   readonly hex?: boolean;
+  readonly save?: boolean;
 }
 
 interface Asked {
@@ -72,12 +73,16 @@ export async function settingsOf(
     if (!given && action.takes.includes(each) && action.optional !== true)
       throw cliError("missing-argument", `${asked.action} needs a ${each}`, {});
   }
+  if (options.save === true && asked.action !== "write")
+    throw cliError("bad-value", `--save goes with write, and ${asked.action} is another action; leave it out`, {});
   const value = bytesOf(asked.value ?? "", options.hex === true);
   const output = outputOf(context, options);
   return withDevice(spec, options, context, async ({ management }, signal) => {
     const read = await action.run(management, { name: asked.name, value }, { signal });
+    if (options.save === true) await management.request(settings.save, {}, { signal });
     if (read) output.lines([`${hex(read)}  ${output.paint("dim", `'${printable(read)}'`)}`]);
-    output.document({ device: spec, action: asked.action, name: asked.name, ...(read && { value: read }) });
+    const document = { device: spec, action: asked.action, name: asked.name, ...(read && { value: read }) };
+    output.document({ ...document, ...(options.save === true && { saved: true }) });
     return EXIT.ok;
   });
 }

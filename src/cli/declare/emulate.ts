@@ -14,6 +14,8 @@ export function declareEmulate(program: Command, context: Context): void {
     .option("--serial [link]", "show its management on a pseudo-terminal, with a link to it at that path")
     .option("--baud <n>", "pace the serial line at so many bits a second; default: as fast as it goes")
     .option("--framing <console|raw>", "how messages lie on the serial line", EMULATE_DEFAULTS.framing)
+    .option("--noise <share>", "of the bytes on a paced line, the share that arrives with a wrong bit, such as 0.001")
+    .option("--loss <share>", "of the bytes on a paced line, the share that does not arrive")
     .option("--udp [host:port]", "show its management on UDP; default: 127.0.0.1:1337, this machine only")
     .option("--logs", "tell what the device logs")
     .option("--slot <1|2>", "slot of the virtual reader", EMULATE_DEFAULTS.slot)
@@ -33,6 +35,8 @@ export function declareEmulate(program: Command, context: Context): void {
     "tapbench emulate band-s1 --pcsc --json-lines --apdus",
     "tapbench emulate band-s1 --serial=/tmp/band --udp --logs",
     "tapbench emulate band-s1 --pcsc --serial=/tmp/band --baud 115200",
+    "tapbench emulate band-s1 --serial=/tmp/band --baud 115200 --noise 0.0005 --loss 0.0005",
+    "tapbench emulate band-s1 --serial=/tmp/band --state ./band",
     "tapbench emulate watch-w1 --pcsc --slot 2 --schedule '2s out, 1s in'",
   );
 }

@@ -21,7 +21,13 @@ export function declareSmp(program: Command, context: Context): void {
       .summary(summary)
       .description(description)
       .argument("<device>", DEVICE)
+      .option("--card <name|file>", "card that an emulated device is to hold; default: none")
+      .option(
+        "--state <folder>",
+        "keep the emulated device in this folder from run to run; each run switches it on anew",
+      )
       .option("--seed <text>", "of an emulated device: the same seed gives the same bytes")
+      .option("--logs", "show what the device logs meanwhile, on standard error")
       .option("--json", "print one JSON document");
 
   examples(
@@ -68,6 +74,7 @@ export function declareSmp(program: Command, context: Context): void {
       .argument("[name]", "key, such as app/name")
       .argument("[value]", "what is written: text, or bytes with --hex")
       .option("--hex", "the value is hex")
+      .option("--save", "with write: save all settings then, so that a restart does not undo it")
       .action(
         async (
           device: string,
@@ -83,6 +90,7 @@ export function declareSmp(program: Command, context: Context): void {
     "tapbench smp settings serial:/dev/ttyACM0 read app/name",
     "tapbench smp settings serial:/dev/ttyACM0 write app/name 'left wrist'",
     "tapbench smp settings serial:/dev/ttyACM0 save",
+    "tapbench smp settings emu:band-s1 write app/name 'left wrist' --save --state ./band",
   );
   examples(
     verb(
@@ -122,7 +130,7 @@ export function declareSmp(program: Command, context: Context): void {
         const { reset } = await import("../commands/smp-os.js");
         context.exitCode = await reset(device, options, context);
       }),
-    "tapbench smp reset serial:/dev/ttyACM0",
+    "tapbench smp reset serial:/dev/ttyACM0 --logs",
     "tapbench smp reset udp:127.0.0.1:1337 --no-wait",
   );
 }

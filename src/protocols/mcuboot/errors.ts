@@ -9,4 +9,5 @@ export const mcubootError = errorTable("mcuboot", [
   "too-large",
   "bad-key",
   "not-encrypted",
+  "bad-manifest",
 ]);

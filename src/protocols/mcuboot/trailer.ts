@@ -14,10 +14,13 @@ const MAGIC_ALIGNED = unhex("2DE15D29410B8D77679C110F1F8A");
 export const trailerMagic = (align: number): Uint8Array =>
   align <= 8 ? MAGIC_ALIGN_8 : concat(Uint8Array.of(align & 0xff, align >> 8), MAGIC_ALIGNED);
 
+/** Bytes that the magic takes with what has to be written with it. */
+const magicUnit = (unit: number): number => Math.ceil(TRAILER_MAGIC_BYTES / unit) * unit;
+
 /** Fields of the trailer, as bytes before the slot's end. `swapSize` is that of move and scratch. */
 export const trailerOffsets = (align: number) => {
   const unit = Math.max(align, 8);
-  const behind = (fields: number): number => TRAILER_MAGIC_BYTES + fields * unit;
+  const behind = (fields: number): number => magicUnit(unit) + fields * unit;
   return {
     magic: TRAILER_MAGIC_BYTES,
     imageOk: behind(1),
@@ -29,7 +32,55 @@ export const trailerOffsets = (align: number) => {
 
 /** Bytes that a trailer takes from a slot: what a boot loader needs that may lose its power while it swaps. */
 export function trailerBytes(align: number, maxSectors: number, overwriteOnly = false): number {
+  const { swapSize, copyDone } = trailerOffsets(align);
+  return overwriteOnly ? copyDone : swapSize + maxSectors * 3 * align;
+}
+
+/** How a boot loader swaps: each keeps its own notes in the trailer. */
+export type SwapMode = "move" | "scratch" | "offset";
+
+/** What stands in the trailer of a boot loader that swaps; bytes before the slot's end. */
+export interface TrailerLayout {
+  readonly align: number;
+  readonly magic: number;
+  readonly imageOk: number;
+  readonly copyDone: number;
+  readonly swapInfo: number;
+  /** Unprotected TLVs of both images; by offset only. */
+  readonly tlvSizes: number | undefined;
+  readonly swapSize: number;
+  /** Content keys of the primary and of the secondary slot's image, where images may be encrypted. */
+  readonly keys: readonly [number, number] | undefined;
+  /** Begin of the notes on single sectors. */
+  readonly status: number;
+  /** Notes that there may be. */
+  readonly entries: number;
+  /** All of it. */
+  readonly bytes: number;
+}
+
+export interface TrailerOptions {
+  readonly align: number;
+  /** Sectors that a slot may have. */
+  readonly maxSectors: number;
+  readonly mode: SwapMode;
+  /** The boot loader decrypts. */
+  readonly encrypted?: boolean | undefined;
+}
+
+/** Notes a sector. */
+const STATES: Readonly<Record<SwapMode, number>> = { move: 3, scratch: 3, offset: 2 };
+/** A content key of at most 128 bits, in whole write units. */
+const KEY_BYTES = 16;
+
+export function trailerLayout({ align, maxSectors, mode, encrypted = false }: TrailerOptions): TrailerLayout {
   const unit = Math.max(align, 8);
-  const { swapSize } = trailerOffsets(align);
-  return overwriteOnly ? TRAILER_MAGIC_BYTES + 2 * unit : swapSize + maxSectors * 3 * align;
+  const fields = trailerOffsets(align);
+  const tlvSizes = mode === "offset" ? fields.swapSize : undefined;
+  const swapSize = fields.swapSize + (tlvSizes === undefined ? 0 : unit);
+  const key = Math.ceil(KEY_BYTES / unit) * unit;
+  const keys = encrypted ? ([swapSize + key, swapSize + 2 * key] as const) : undefined;
+  const entries = maxSectors * STATES[mode];
+  const status = (keys?.[1] ?? swapSize) + entries * align;
+  return { ...fields, align, tlvSizes, swapSize, keys, entries, status, bytes: status };
 }

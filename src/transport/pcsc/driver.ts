@@ -1,4 +1,5 @@
 import type { TapbenchError } from "../../util/errors.js";
+import type { Nanos } from "../../util/time.js";
 
 /** What is known of a reader (SCARD_READERSTATE, PC/SC part 5). */
 export interface ReaderState {
@@ -21,6 +22,8 @@ export type Sharing = "shared" | "exclusive" | "direct";
 export type Leaving = "leave" | "reset" | "unpower";
 
 export interface PcscEvents {
+  /** Where the driver says how long its own start may take: that is over, and the service is asked now. */
+  started?(): void;
   /** All readers there are, in the service's order: once after opening, then at each change. */
   readers(names: readonly string[]): void;
   /** A listed reader's state: once after it was listed, then at each change. */
@@ -42,6 +45,8 @@ export interface PcscClient {
 
 /** The native part, as small as it can be: tests give a scripted one. */
 export interface PcscDriver {
+  /** How long it may take until it can ask the service: a process has to start, say. Absent: no time at all. */
+  readonly startsWithin?: Nanos;
   /** `signal`: give up; whatever was started for it ends. @throws `transport/driver-missing`, `transport/no-service` */
   readonly open: (events: PcscEvents, signal: AbortSignal) => Promise<PcscClient>;
 }

@@ -28,6 +28,7 @@ export type Ask =
 
 /** What the helper tells by itself. Readers are numbered in the order in which they were seen. */
 export type HelperEvent =
+  | { readonly says: "started" }
   | { readonly says: "readers"; readonly readers: readonly { readonly number: number; readonly name: string }[] }
   | { readonly says: "state"; readonly reader: number; readonly bits: number; readonly atr: string }
   | { readonly says: "missing"; readonly why: string }

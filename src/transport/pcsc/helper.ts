@@ -195,7 +195,8 @@ function fail(call: number, name: string, { message }: Error): void {
 }
 
 const pcsclite = load();
-if (pcsclite)
+if (pcsclite) {
+  tell({ says: "started" });
   serviceAnswers((why) => {
     if (why !== undefined) return end({ says: "no-service", why });
     const read = frameReader(answer);
@@ -204,3 +205,4 @@ if (pcsclite)
     });
     run(pcsclite);
   });
+}

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { TapbenchError } from "../../util/errors.js";
 import { unhex } from "../../util/bytes.js";
+import { SECOND, type Nanos } from "../../util/time.js";
 import { transportError } from "../errors.js";
 import type { PcscClient, PcscDriver, PcscEvents } from "./driver.js";
 import {
@@ -32,6 +33,9 @@ const HELPER = import.meta.url.endsWith(".ts")
   ? { file: new URL("helper.ts", import.meta.url), flags: ["--import", "tsx"] }
   : { file: new URL("helper.js", import.meta.url), flags: [] };
 
+/** On a machine that is busy with other things. */
+const START_HELPER: Nanos = 30 * SECOND;
+
 export interface NativeOptions {
   /** Where pcscd listens, when it is another one than this machine's. */
   readonly socket?: string;
@@ -48,6 +52,7 @@ interface Call {
  * return. A client is such a process.
  */
 export const nativePcsc = ({ socket }: NativeOptions = {}): PcscDriver => ({
+  startsWithin: START_HELPER,
   open: (events, signal) =>
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [...HELPER.flags, fileURLToPath(HELPER.file)], {
@@ -129,6 +134,8 @@ export const nativePcsc = ({ socket }: NativeOptions = {}): PcscDriver => ({
             return events.readers(event.readers.map(({ name }) => name));
           case "state":
             return tellState(events, names[event.reader], event.bits, event.atr);
+          case "started":
+            return events.started?.();
           case "missing":
             return finish(missing(event.why));
           case "no-service":

@@ -140,11 +140,15 @@ export class PcscSession {
     await this.settled(this.#closing.signal);
     const generation = ++this.generation;
     const giveUp = new AbortController();
-    const cancel = this.clock.after(OPENING, () => giveUp.abort());
     const stop = (): void => giveUp.abort();
+    let cancel = this.clock.after((this.#driver.startsWithin ?? 0) + OPENING, stop);
+    const started = (): void => {
+      cancel();
+      cancel = this.clock.after(OPENING, stop);
+    };
     this.#closing.signal.addEventListener("abort", stop);
     try {
-      const client = await this.#driver.open(this.#events(generation), giveUp.signal);
+      const client = await this.#driver.open({ ...this.#events(generation), started }, giveUp.signal);
       this.#client = client;
       if (giveUp.signal.aborted) throw silent();
       await this.#listed(generation, giveUp.signal);

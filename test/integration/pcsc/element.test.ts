@@ -88,7 +88,10 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("an element on pcscd's v
       0,
       `installed ${AID} from F0544150424D43484950, selectable, contactless too\n`,
     ]);
-    expect((await se("list", ...ISSUER)).out).toMatch(new RegExp(`${AID} +application +SELECTABLE`));
+    expect(await se("list", ...ISSUER)).toMatchObject({
+      err: "",
+      out: expect.stringMatching(new RegExp(`${AID} +application +SELECTABLE`)) as string,
+    });
 
     const data = join(folder, "card.dgi");
     await writeFile(data, DATA);
@@ -109,7 +112,7 @@ describe.skipIf(missing("pcsc") ?? missing("nfc-pcsc"))("an element on pcscd's v
   }, 180_000);
 
   test("the wire is lost in the last block of a personalisation: nobody guesses, and rolling back makes it whole", async () => {
-    expect((await se("install", ...INSTALL, ...ISSUER)).code).toBe(0);
+    expect(await se("install", ...INSTALL, ...ISSUER)).toMatchObject({ code: 0, err: "" });
 
     // Two blocks: the band goes away when the journal says that the second is about to be sent.
     const data = `${DATA}${encodeGroupings({ "0202": `7081B4${"5F2D02656E".repeat(36)}` })}`;

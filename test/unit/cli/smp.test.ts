@@ -69,7 +69,8 @@ describe("an emulated band in this process", () => {
     expect((await settings("save")).code).toBe(0);
     await settings("write", "app/name", "6E6F7065", "--hex");
     expect(documentOf(await settings("read", "app/name", "--json"))).toMatchObject({ value: "6E6F7065" });
-    const reset = await tapbench(["smp", "reset", "emu:", "--json"], on);
+    const reset = await tapbench(["smp", "reset", "emu:", "--json", "--logs"], on);
+    expect(reset.err).toBe("[00:00:00.000,000] <inf> mcu: boot 2\n");
     expect(documentOf<{ backAfterMillis: number }>(reset).backAfterMillis).toBeGreaterThan(0);
     expect(documentOf(await settings("read", "app/name", "--json"))).toMatchObject({ value: "6C656674207772697374" });
     await settings("delete", "app/name");
@@ -96,6 +97,33 @@ describe("an emulated band in this process", () => {
     expect((await fs("stat", "/lfs/none")).code).toBe(2);
   });
 
+  test("from run to run: what was saved is there, the rest is not; a card is put in once", async () => {
+    const state = join(folder, "state");
+    const smp = (...argv: readonly string[]) => tapbench(["smp", ...argv, "--state", state]);
+    const settings = (...argv: readonly string[]) => smp("settings", "emu:band-s1", ...argv);
+    expect(documentOf(await settings("write", "a", "one", "--save", "--json"))).toEqual({
+      device: "emu:band-s1",
+      action: "write",
+      name: "a",
+      saved: true,
+    });
+    expect((await settings("write", "b", "two")).code).toBe(0);
+    expect((await settings("read", "a")).out).toBe("6F6E65  'one'\n");
+    expect(await settings("read", "b")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("[smp/refused]") as string,
+    });
+    const se = (...argv: readonly string[]) => smp("shell", "emu:band-s1", "se", ...argv);
+    expect((await se()).out).not.toContain("A0000000041010");
+    expect((await se("--card", "k2-credit")).out).toContain("A0000000041010 TAPBENCH CREDIT *");
+    expect((await se()).out).toContain("A0000000041010 TAPBENCH CREDIT *");
+    // A restart that nobody waits for does not keep it from being saved. So many runs there were: each switched it on.
+    expect(await smp("reset", "emu:band-s1", "--no-wait")).toMatchObject({ code: 0, err: "" });
+    expect(documentOf(await smp("stats", "emu:band-s1", "mcu", "--json"))).toMatchObject({
+      statistics: { mcu: { boots: 9, uptime_s: 0 } },
+    });
+  });
+
   test("shell: what it prints, and its answer no", async () => {
     expect(await tapbench(["smp", "shell", "emu:band-s1", "version"])).toMatchObject({
       code: 0,
@@ -116,6 +144,9 @@ describe("wrong usage", () => {
     [["fs", "emu:band-s1", "copy", "/a"], "cli/bad-value"],
     [["fs", "emu:band-s1", "upload", "/a"], "cli/missing-argument"],
     [["fs", "emu:band-s1", "stat", "/a", "b"], "cli/too-many-arguments"],
+    [["settings", "emu:band-s1", "delete", "a", "--save"], "cli/bad-value"],
+    [["info", "udp:127.0.0.1:9", "--state", "there"], "cli/bad-value"],
+    [["info", "serial:/dev/null", "--card", "k2-credit"], "cli/bad-value"],
     [["info", "serial:"], "bench/bad-spec"],
     [["info", "serial:/dev/null?baud=fast"], "bench/bad-parameter"],
     [["info", "serial:/dev/null?baud=9600&framing=slip"], "bench/bad-parameter"],
@@ -133,6 +164,10 @@ describe("wrong usage", () => {
     [["--baud", "115200", "--udp"], "cli/bad-value"],
     [["--serial", "--framing", "slip"], "bench/bad-parameter"],
     [["--udp=a b"], "bench/bad-spec"],
+    [["--udp", "--noise", "0.1"], "cli/bad-value"],
+    [["--serial", "--loss", "0.1"], "cli/bad-value"],
+    [["--serial", "--baud", "115200", "--noise", "1.5"], "cli/bad-value"],
+    [["--serial", "--baud", "115200", "--loss", "some"], "cli/bad-value"],
     [["--udp", "--schedule", "1s in, 1s out"], "cli/bad-value"],
   ])("emulate %j", async (argv, code) => {
     const ran = await tapbench(["emulate", "band-s1", ...argv]);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ManagedDevice, type ManagementEvent, type MessageWire } from "../../../src/device/management.js";
+import { ManagedDevice, type ManagementEvent } from "../../../src/device/management.js";
 import { os } from "../../../src/protocols/smp/groups/os.js";
 import { shell } from "../../../src/protocols/smp/groups/shell.js";
 import { hex, unhex } from "../../../src/util/bytes.js";
 import { TapbenchError } from "../../../src/util/errors.js";
+import type { MessageWire } from "../../../src/util/message-wire.js";
 import { MS, SECOND, type Clock } from "../../../src/util/time.js";
 import { managed } from "../../support/managed-device.js";
 
@@ -25,6 +26,7 @@ function open(answers: (message: Uint8Array) => readonly Uint8Array[] = (message
   });
   const wire: MessageWire = {
     name: "test wire",
+    state: "open",
     open: (to) => {
       events = to;
     },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { transportError } from "../../../src/transport/errors.js";
+import type { PcscDriver } from "../../../src/transport/pcsc/driver.js";
 import { frameReader, encodeFrame, type HelperFrame } from "../../../src/transport/pcsc/helper-frames.js";
 import { PcscReader } from "../../../src/transport/pcsc/reader.js";
 import { readerState, scardError } from "../../../src/transport/pcsc/scard.js";
@@ -89,6 +90,29 @@ describe("the service", () => {
     const client = failure(session.client({ within: 10 * SECOND }));
     await clock.pass(6 * SECOND);
     expect(await client).toEqual(code("no-service"));
+  });
+  test("does not answer a driver that took its time to start: its time counts from then", async () => {
+    const clock = new ManualClock();
+    let started = (): void => {};
+    const driver: PcscDriver = {
+      startsWithin: 30 * SECOND,
+      open: (events, signal) =>
+        new Promise((_, reject) => {
+          started = () => events.started!();
+          signal.addEventListener("abort", () => reject(transportError("no-service", "stuck", {})));
+        }),
+    };
+    const ended: unknown[] = [];
+    const client = failure(new PcscSession(driver, clock).client({ within: 60 * SECOND })).then((why) =>
+      ended.push(why),
+    );
+    await clock.pass(20 * SECOND);
+    started();
+    await clock.pass(4 * SECOND);
+    expect(ended).toEqual([]);
+    await clock.pass(2 * SECOND);
+    await client;
+    expect(ended).toEqual([code("no-service")]);
   });
   test("goes away and comes back while somebody waits for a card: they get it from a new client", async () => {
     const { pcsc, session, reader, clock } = scene("A");
