@@ -25,7 +25,7 @@ describe.each(OPERATIONS)("by %s", (mode, operations) => {
     expect(bench.boot(bench.asked(false))).toMatchObject({ runs: "next", operations });
   });
 
-  test("soak: cuts in upgrade and revert", { timeout: SOAK ? 600_000 : 20_000 }, () => {
+  test("soak: cuts in upgrade and revert", { timeout: SOAK ? 600_000 : 60_000 }, () => {
     const tried = bench.boot(bench.asked(false)).after;
     const starts = [bench.asked(false), bench.asked(true), ...(mode === "overwrite" ? [] : [tried])];
     let states = 0;
