@@ -6,6 +6,7 @@ import { concat, u16be } from "../src/util/bytes.js";
 import { resumeRandom, type Random, type RandomPosition } from "../src/util/random.js";
 import type { Nanos } from "../src/util/time.js";
 import { emulatorError } from "./errors.js";
+import type { Firmware } from "./mcu/image-slots.js";
 import { Mcu, type McuSnapshot } from "./mcu/mcu.js";
 import { TypeAPicc } from "./rf/picc.js";
 import type { AnyApplet } from "./se/applet.js";
@@ -32,6 +33,8 @@ export interface DeviceOptions {
   /** The applets that the profile may name. */
   readonly modules?: readonly AnyApplet[];
   readonly keysFor?: DomainKeysFor | undefined;
+  /** The boot loader of a device that is managed, with its images in the flash; absent: the firmware cannot be updated. */
+  readonly firmware?: Firmware | undefined;
 }
 
 /** A device at rest: everything that survives until it is restored, in this device or another of the same profile. */
@@ -108,14 +111,15 @@ export class EmulatedDevice {
       () => this.element.powerOff("contactless"),
       () => this.element.contactlessOn,
     );
-    this.management = profile.management && this.#mcu(profile.management);
+    this.management = profile.management && this.#mcu(profile.management, options.firmware);
   }
 
-  #mcu(management: ManagementProfile): Mcu {
+  #mcu(management: ManagementProfile, bootLoader: Firmware | undefined): Mcu {
     const { name, title, firmware, verification, nfc } = this.profile;
     const reset = (): void => this.element.powerOff("wired");
     return new Mcu(this.#sim, {
       identity: { model: name, title, firmware, verification },
+      firmware: bootLoader,
       profile: management,
       element: {
         transmit: (apdu) => this.#process(apdu),

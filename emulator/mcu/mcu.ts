@@ -10,6 +10,8 @@ import type { Sim } from "../sim/sim.js";
 import { battery } from "./battery.js";
 import { elementCommands, nfcCommands, walletCommands } from "./device-commands.js";
 import { FileSystem } from "./file-system.js";
+import { imageCommands } from "./image-commands.js";
+import type { Firmware } from "./image-slots.js";
 import { enumerationCommands, osCommands } from "./os-commands.js";
 import type { ElementPort, Identity, McuParts, NfcPort } from "./parts.js";
 import { SettingsStore } from "./settings-store.js";
@@ -47,6 +49,8 @@ export interface McuOptions {
   readonly element: ElementPort;
   readonly nfc: NfcPort;
   readonly holderVerified: () => boolean;
+  /** Absent: it has no boot loader. */
+  readonly firmware?: Firmware | undefined;
   /** The microcontroller restarts: whatever hangs on it does, too. */
   readonly onReset: () => void;
 }
@@ -143,6 +147,7 @@ export class Mcu {
     this.flash.powerUp();
     this.#actor.stop();
     this.#actor.state = this.#boot(this.#actor.state, this.#sim.now, bootTime);
+    this.#actor.receive(undefined); // a watchdog may be running
   }
 
   snapshot(): McuSnapshot {
@@ -171,14 +176,16 @@ export class Mcu {
       holderVerified,
       settings: new SettingsStore(flashArea(this.flash, settings.offset, settings.bytes)),
       files: new FileSystem(flashArea(this.flash, files.offset, files.bytes)),
+      images: this.#options.firmware?.slots(this.flash),
       flashOperations: () => this.flash.operations,
       battery: battery(profile.batteryHours),
     };
     const rows = [
       osCommands(this.#parts),
-      enumerationCommands(),
+      enumerationCommands(this.#parts),
       settingsCommands(this.#parts),
       fileCommands(this.#parts),
+      this.#parts.images ? imageCommands(this.#parts.images) : [],
       shellCommands(this.#parts),
       elementCommands(this.#parts),
       walletCommands(this.#parts),
@@ -189,10 +196,15 @@ export class Mcu {
 
   #boot(before: McuState, now: Nanos, bootTime: Nanos): McuState {
     this.#silence();
+    const report = this.#options.firmware?.boot(this.flash);
     this.#mount();
     this.#options.onReset();
     this.#options.nfc.listen(true);
-    return booted(before, this.#parts.settings.all(), now, bootTime);
+    const after = now + (report?.took ?? 0);
+    const state = booted(before, this.#parts.settings.all(), after, bootTime);
+    if (report?.runs !== false) return state;
+    // It hears nothing until the watchdog resets it.
+    return { ...state, readyAt: Infinity, ...(report.watchdog !== undefined && { resetAt: after + report.watchdog }) };
   }
 
   #silence(): void {
@@ -217,19 +229,27 @@ export class Mcu {
   #step(state: McuState, input: Incoming | undefined, now: Nanos): Step<McuState, Outgoing> {
     if (this.flash.dead) return { state: { ...state, resetAt: undefined }, send: [] };
     if (!input) {
-      if (state.resetAt === undefined || state.resetAt > now) return { state, send: [] };
-      const next = this.#boot(state, now, this.#options.profile.bootTime);
-      this.#sim.at(now, () => this.#tell());
-      return { state: next, send: [] };
+      if (state.resetAt === undefined || state.resetAt > now) return this.#wait(state, [], now);
+      const down = { ...state, resetAt: undefined };
+      return this.#powered(down, () => {
+        const next = this.#boot(down, now, this.#options.profile.bootTime);
+        this.#sim.at(now, () => this.#tell());
+        return this.#wait(next, [], now);
+      });
     }
     if (now < state.readyAt) return this.#wait(state, [], now);
     const busy = state.busy.filter((end) => end > now);
     if (busy.length >= this.#options.profile.bufferCount)
       return this.#wait(counted({ ...state, busy }, "smp", { dropped: 1 }), [], now);
     const operations = this.flash.operations;
+    const mostBusy = Math.max(state.mostBusy, busy.length + 1);
+    return this.#powered(state, () => this.#serve({ ...state, busy, mostBusy }, input, now, operations));
+  }
+
+  /** When the flash's power is cut in it, the device is dark until somebody gives it power again. */
+  #powered(state: McuState, act: () => Step<McuState, Outgoing>): Step<McuState, Outgoing> {
     try {
-      const mostBusy = Math.max(state.mostBusy, busy.length + 1);
-      return this.#serve({ ...state, busy, mostBusy }, input, now, operations);
+      return act();
     } catch (error) {
       if (!isTapbenchError(error, "emulator/power-lost")) throw error;
       this.#silence(); // dark until somebody gives it power again
@@ -255,7 +275,11 @@ export class Mcu {
     if (!answer) return this.#wait(counting, [], now);
     const work = REQUEST + took + (this.flash.operations - operations) * FLASH_OPERATION;
     const end = Math.max(now, state.busy.at(-1) ?? now) + work;
-    return this.#wait({ ...counting, busy: [...state.busy, end] }, [{ out: { to: from, message: answer }, after: end - now }], now);
+    return this.#wait(
+      { ...counting, busy: [...state.busy, end] },
+      [{ out: { to: from, message: answer }, after: end - now }],
+      now,
+    );
   }
 
   /** With the timer for a reset that was asked for, which any input takes back. */

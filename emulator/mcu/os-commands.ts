@@ -152,7 +152,10 @@ export function osCommands(parts: McuParts): readonly HandlerRow<McuState>[] {
       return { state, outcome: { value: { output } } };
     }),
     on(os.bootLoader, ({ state, request }) => {
-      if (request.query === undefined) return { state, outcome: { value: { bootloader: "none" } } };
+      const { images } = parts;
+      if (request.query === undefined)
+        return { state, outcome: { value: { bootloader: images ? "MCUboot" : "none" } } };
+      if (images && request.query === "mode") return { state, outcome: { value: { mode: images.mode } } };
       return { state, outcome: failed(groupResult(0, "query yields no answer"), 0) };
     }),
     on(statistics.list, ({ state, now }) => ({
@@ -168,9 +171,12 @@ export function osCommands(parts: McuParts): readonly HandlerRow<McuState>[] {
   ];
 }
 
+const IMAGES = 1;
+
 /** Group 10 tells of the groups that are served, itself among them. */
-export function enumerationCommands(): readonly HandlerRow<McuState>[] {
-  const ids = GROUPS.map(({ id }) => id);
+export function enumerationCommands({ images }: McuParts): readonly HandlerRow<McuState>[] {
+  const served = GROUPS.filter(({ id }) => id !== IMAGES || images);
+  const ids = served.map(({ id }) => id);
   return [
     on(enumeration.count, ({ state }) => ({ state, outcome: { value: { count: ids.length } } })),
     on(enumeration.list, ({ state }) => ({ state, outcome: { value: { groups: ids } } })),
@@ -181,7 +187,7 @@ export function enumerationCommands(): readonly HandlerRow<McuState>[] {
       return { state, outcome: { value: { group, ...(index === ids.length - 1 && { end: true }) } } };
     }),
     on(enumeration.details, ({ state, request }) => {
-      const wanted = GROUPS.filter(({ id }) => !request.groups || request.groups.includes(id));
+      const wanted = served.filter(({ id }) => !request.groups || request.groups.includes(id));
       const groups = wanted.map(({ id, name, commands }) => ({
         group: id,
         name,

@@ -2,6 +2,7 @@ import type { ManagementProfile } from "../../src/profiles/types.js";
 import type { Nanos } from "../../src/util/time.js";
 import type { Battery } from "./battery.js";
 import type { FileSystem } from "./file-system.js";
+import type { ImageSlots } from "./image-slots.js";
 import type { SettingsStore } from "./settings-store.js";
 
 /** The secure element as its controller reaches it. */
@@ -35,6 +36,8 @@ export interface McuParts {
   readonly profile: ManagementProfile;
   readonly settings: SettingsStore;
   readonly files: FileSystem;
+  /** Absent: there is no boot loader, and the firmware cannot be updated. */
+  readonly images: ImageSlots | undefined;
   /** Programs and erases since the flash was made. */
   readonly flashOperations: () => number;
   readonly element: ElementPort;

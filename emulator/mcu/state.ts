@@ -16,6 +16,19 @@ export interface LongApdu {
   readonly response?: Uint8Array;
 }
 
+/** The one upload of an image that the device knows of: in its memory, so gone with a reset. */
+export interface ImageSession {
+  readonly image: number;
+  /** Bytes of the whole. */
+  readonly length: number;
+  /** Bytes that it has. */
+  readonly off: number;
+  /** Nothing: the host did not say, and the upload cannot go on after a break. */
+  readonly sha: Uint8Array;
+  /** The last bytes, which do not fill a write block yet. */
+  readonly rest: Uint8Array;
+}
+
 /** What the microcontroller has in its memory: gone with its power, except where it says otherwise. A value: it is never changed in place. */
 export interface McuState {
   readonly bootedAt: Nanos;
@@ -32,6 +45,7 @@ export interface McuState {
   readonly upload?:
     | { readonly from: string; readonly path: string; readonly length?: number | undefined; readonly at: Nanos }
     | undefined;
+  readonly image?: ImageSession | undefined;
   readonly apdu?: LongApdu | undefined;
   readonly listening: boolean;
   readonly routing: "element" | "none";

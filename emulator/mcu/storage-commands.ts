@@ -122,7 +122,10 @@ export function fileCommands(parts: McuParts): readonly HandlerRow<McuState>[] {
       if (len === undefined) return { state, outcome: filesFailure("file not found") };
       if (off > len) return { state, outcome: filesFailure("seek failed") };
       const data = fs.read(name, off, room - AROUND_DATA);
-      return { state: counted(state, "files", { reads: 1 }), outcome: { value: { off, data, ...(off === 0 && { len }) } } };
+      return {
+        state: counted(state, "files", { reads: 1 }),
+        outcome: { value: { off, data, ...(off === 0 && { len }) } },
+      };
     }),
     on(files.upload, (call) => upload(call, fs)),
     on(files.status, ({ state, request: { name } }) => {

@@ -106,6 +106,15 @@ export class ManagedDevice {
     return this.#talk(bufferCount - 1, options, (poller) => downloadFile(poller, path, { progress }));
   }
 
+  /** A conversation of its own, with at most so many requests under way. @throws what it throws, `transport/...`, the signal's reason */
+  converse<R>(
+    window: number,
+    dialogue: (poller: SmpPoller) => Dialogue<Uint8Array, Uint8Array, R>,
+    options: RequestOptions = {},
+  ): Promise<R> {
+    return this.#talk(window, options, dialogue);
+  }
+
   close(): Promise<void> {
     this.#stopText?.();
     return this.#wire.close();

@@ -9,4 +9,5 @@ export const smpError = errorTable("smp", [
   "window-closed",
   "stuck-transfer",
   "wrong-transfer",
+  "upload-taken",
 ]);

@@ -2,6 +2,7 @@ import type { AnyCommand, Group } from "./command.js";
 import { element } from "./groups/element.js";
 import { enumeration } from "./groups/enumeration.js";
 import { files } from "./groups/files.js";
+import { image } from "./groups/image.js";
 import { nfc } from "./groups/nfc.js";
 import { os } from "./groups/os.js";
 import { settings } from "./groups/settings.js";
@@ -16,9 +17,10 @@ const group = (id: number, name: string, commands: Readonly<Record<string, AnyCo
   commands: Object.values(commands),
 });
 
-/** Every group that is spoken here; a row adds one. Number 1, image management, comes with the boot loader. */
+/** Every group that is spoken here; a row adds one. */
 export const GROUPS: readonly Group[] = [
   group(0, "os mgmt", os),
+  group(1, "img mgmt", image),
   group(2, "stat mgmt", statistics),
   group(3, "settings mgmt", settings),
   group(8, "fs mgmt", files),

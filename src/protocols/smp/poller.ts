@@ -56,6 +56,10 @@ export interface Work {
   next(underWay: number): Ask | undefined;
   /** @throws to give up */
   answered(ask: Ask, outcome: Outcome<unknown>): void;
+  /** Answers come in the order of requests: with each, requests sent before it are let go of. */
+  readonly inOrder?: boolean;
+  /** No answer came in time: true lets go of the request, false sends it again if it may be. @throws to give up */
+  expired?(ask: Ask): boolean;
 }
 
 interface Flight {
@@ -64,6 +68,8 @@ interface Flight {
   readonly within: Nanos;
   due: Nanos;
   tries: number;
+  /** Counts what is sent. */
+  order: number;
   /** Why an answer to it was not understood. */
   cause?: unknown;
 }
@@ -122,6 +128,11 @@ export class SmpPoller {
   *run(work: Work): Dialogue<Uint8Array, Uint8Array, void> {
     const flights = this.#flights;
     const own = new Set<number>();
+    const letGo = (sequence: number): void => {
+      own.delete(sequence);
+      this.#land(sequence);
+    };
+    let sent = 0;
     try {
       let wake = yield { send: [], within: 0 }; // asks for the time
       for (;;) {
@@ -130,7 +141,12 @@ export class SmpPoller {
         for (const sequence of own) {
           const flight = flights.get(sequence)!;
           if (flight.due > wake.at) continue;
+          if (work.expired?.(flight.ask)) {
+            letGo(sequence);
+            continue;
+          }
           this.#mayRepeat(flight);
+          flight.order = sent++;
           send.push(flight.bytes);
           fresh.push(flight);
         }
@@ -145,6 +161,7 @@ export class SmpPoller {
             within: ask.within ?? this.#within,
             due: 0,
             tries: 1,
+            order: sent++,
           };
           flights.set(sequence, flight);
           send.push(flight.bytes);
@@ -155,7 +172,11 @@ export class SmpPoller {
         for (const flight of fresh) flight.due = wake.sentAt + flight.within;
         if (wake.got) {
           const answered = this.#match(wake.got, own);
-          if (answered) work.answered(answered.ask, answered.outcome);
+          if (!answered) continue;
+          const { sequence, flight, outcome } = answered;
+          letGo(sequence);
+          if (work.inOrder) for (const other of own) if (flights.get(other)!.order < flight.order) letGo(other);
+          work.answered(flight.ask, outcome);
         }
       }
     } finally {
@@ -194,22 +215,22 @@ export class SmpPoller {
   }
 
   /** Which request a message answers; undefined: none of them, or nothing that can be understood. */
-  #match(bytes: Uint8Array, own: Set<number>): { ask: Ask; outcome: Outcome<unknown> } | undefined {
+  #match(
+    bytes: Uint8Array,
+    own: ReadonlySet<number>,
+  ): { sequence: number; flight: Flight; outcome: Outcome<unknown> } | undefined {
     const message = attempt(() => decodeSmp(bytes));
     if (!message || !own.has(message.sequence)) return undefined;
     const flight = this.#flights.get(message.sequence)!;
     if (!answers(message, flight.ask)) return undefined;
-    let outcome: Outcome<unknown>;
     try {
-      outcome = decodeAnswer(flight.ask.command, message.data);
+      const outcome = decodeAnswer(flight.ask.command, message.data);
+      return { sequence: message.sequence, flight, outcome };
     } catch (error) {
       if (!isTapbenchError(error)) throw error;
       flight.cause = error; // as if it was lost
       return undefined;
     }
-    own.delete(message.sequence);
-    this.#land(message.sequence);
-    return { ask: flight.ask, outcome };
   }
 
   #land(sequence: number): void {

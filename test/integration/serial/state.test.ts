@@ -39,7 +39,10 @@ async function hostOf(spec: string): Promise<ManagedBenchDevice> {
   return device;
 }
 
-describe.skipIf(missing("serial"))("a band that is kept in a folder", () => {
+/** Each starts it twice, as a process of its own. */
+const STARTS = { timeout: 150_000 };
+
+describe.skipIf(missing("serial"))("a band that is kept in a folder", STARTS, () => {
   test.each(["SIGTERM", "SIGINT"] as const)(
     "stopped by %s and started again: it has booted anew, and has its settings and files",
     async (signal) => {
@@ -56,6 +59,7 @@ describe.skipIf(missing("serial"))("a band that is kept in a folder", () => {
       expect(await first.emulation.stop(signal)).toBe(0);
       expect((await readdir(state)).toSorted()).toEqual(["device.cbor", "issuer.cbor", "version"]);
 
+      const began = performance.now();
       const second = await band(state);
       const { management } = await hostOf(second.udp);
       expect(hex((await management.request(settings.read, { name: "app/name" })).val)).toBe("6C656674");
@@ -65,9 +69,9 @@ describe.skipIf(missing("serial"))("a band that is kept in a folder", () => {
         log_lines: 2,
       });
       await expect(management.request(os.dateTime, {})).rejects.toMatchObject({ code: "smp/refused" });
-      // Less than what the start of a process takes: not since the first run began.
+      // Since this run began.
       const { o } = await management.request(shell.run, { argv: ["uptime"] });
-      expect(Number(/^Uptime: (\d+) ms/.exec(o)?.[1])).toBeLessThan(30_000);
+      expect(Number(/^Uptime: (\d+) ms/.exec(o)?.[1])).toBeLessThan(performance.now() - began);
     },
   );
 

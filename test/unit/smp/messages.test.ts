@@ -253,7 +253,7 @@ describe("declarations", () => {
     expect(new Set(all.map(keyOf)).size).toBe(all.length);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     expect(commandOf({ group: 8, command: 0, op: 3 })).toBe(files.upload);
-    expect(commandOf({ group: 1, command: 0, op: 0 })).toBeUndefined();
+    expect(commandOf({ group: 4, command: 0, op: 0 })).toBeUndefined();
     expect(commandTable().find(({ name }) => name === "files.upload")).toMatchObject({ group: 8, id: 0, op: "write" });
   });
 

@@ -225,3 +225,48 @@ describe("several under way", () => {
     expect(() => sequences.take()).toThrow(code("smp/window-closed"));
   });
 });
+
+describe("work that looks after itself", () => {
+  const asks = (texts: readonly string[]) => [...texts];
+
+  test("in order: an answer lets go of what was sent before it", () => {
+    const left = asks(["a", "b", "c", "d"]);
+    const got: string[] = [];
+    const poller = newPoller({ window: 3, within: SECOND });
+    const dialogue = poller.run({
+      inOrder: true,
+      next: () => {
+        const d = left.shift();
+        return d === undefined ? undefined : { command: os.echo, request: { d } };
+      },
+      answered: (ask) => void got.push((ask.request as { d: string }).d),
+    });
+    // The first two are never answered.
+    const one = talk(dialogue, (bytes, nth) => (nth <= 2 ? [] : [after(MS, answer(bytes, { r: "x" }))]));
+    one.run();
+    expect(got).toEqual(["c", "d"]);
+    expect([one.sent.length, one.now()]).toEqual([4, 2 * MS]);
+  });
+
+  test("expired: it decides whether the same goes out again", () => {
+    const left = asks(["a", "b"]);
+    const expired: string[] = [];
+    const dialogue = newPoller({ window: 1, within: SECOND }).run({
+      next: () => {
+        const d = left.shift();
+        return d === undefined ? undefined : { command: os.echo, request: { d } };
+      },
+      answered: () => {},
+      expired: (ask) => {
+        expired.push((ask.request as { d: string }).d);
+        return expired.length > 1;
+      },
+    });
+    const one = talk(dialogue, (bytes, nth) => (nth === 3 ? [after(MS, answer(bytes, { r: "x" }))] : []));
+    one.run();
+    // "a" once more, then let go of; "b" is answered.
+    expect(expired).toEqual(["a", "a"]);
+    expect(one.sent.map(({ at }) => at)).toEqual([0, SECOND, 2 * SECOND]);
+    expect(one.sent[0]!.bytes).toBe(one.sent[1]!.bytes);
+  });
+});

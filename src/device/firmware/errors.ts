@@ -1,0 +1,9 @@
+import { errorTable } from "../../util/errors.js";
+
+export const firmwareError = errorTable("firmware", [
+  "too-late",
+  "lost-device",
+  "no-restart",
+  "not-confirmed",
+  "no-images",
+]);
