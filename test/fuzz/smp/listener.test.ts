@@ -142,7 +142,10 @@ describe("decoders", () => {
     fc.assert(
       fc.property(mutated([...frames.map((bytes) => bytes.subarray(8)), ...BOMBS]), (bytes) => {
         const value = onlyOurErrors(() => decodeCbor(bytes), codes);
-        if (value !== undefined) expect(decodeCbor(encodeCbor(value))).toEqual(value);
+        if (value === undefined) return;
+        // Bytes are compared: a zero of a float may be negative, and is written as the integer.
+        const written = encodeCbor(value);
+        expect(hex(encodeCbor(decodeCbor(written)))).toBe(hex(written));
       }),
       { numRuns: 3000 },
     );
