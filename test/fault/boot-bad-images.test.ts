@@ -124,19 +124,20 @@ describe.each(MODES)("by %s", (mode) => {
     expect(boot(other, lax.configuration).runs?.version).toMatchObject({ major: 0, minor: 9 });
   });
 
-  test.skipIf(mode === "overwrite")("a lower security counter than that of the image that is there", () => {
-    const strict = asOld({ downgrade: "counter" }, { securityCounter: 5 });
-    for (const [counter, major] of [
-      [4, 1],
-      [undefined, 1],
-      [5, 3],
-      [6, 3],
-    ] as const) {
-      const flash = strict.fresh();
-      strict.upload(flash, built("3.0.0", { securityCounter: counter }), true);
-      expect(boot(flash, strict.configuration).runs?.version, `${counter}`).toMatchObject({ major });
-    }
-  });
+  if (mode !== "overwrite")
+    test("a lower security counter than that of the image that is there", () => {
+      const strict = asOld({ downgrade: "counter" }, { securityCounter: 5 });
+      for (const [counter, major] of [
+        [4, 1],
+        [undefined, 1],
+        [5, 3],
+        [6, 3],
+      ] as const) {
+        const flash = strict.fresh();
+        strict.upload(flash, built("3.0.0", { securityCounter: counter }), true);
+        expect(boot(flash, strict.configuration).runs?.version, `${counter}`).toMatchObject({ major });
+      }
+    });
 
   test("a lower security counter than the device's, which follows what runs for good", () => {
     let stored = 5;

@@ -130,14 +130,15 @@ describe.each(CELLS)("$title", (each) => {
   });
 
   // With i = 15 its challenge would be drawn.
-  test.skipIf(each.i === 0x15)("the emulated element, fresh, answers so and accepts that", () => {
-    const { scp, i, keys, host, answer, authenticate } = each;
-    const element = gpCard({ scp, i, keys });
-    const send = (apdu: Uint8Array): string => hex(element.process(apdu, "wired")!.response);
-    send(encodeCommand({ cla: 0x00, ins: 0xa4, p1: 0x04, p2: 0x00, data: ISSUER_DOMAIN, le: 256 }));
-    expect(send(encodeCommand({ cla: 0x80, ins: 0x50, p1: 0, p2: 0, data: host, le: 256 }))).toBe(`${answer}9000`);
-    expect(send(unhex(authenticate))).toBe("9000");
-  });
+  if (each.i !== 0x15)
+    test("the emulated element, fresh, answers so and accepts that", () => {
+      const { scp, i, keys, host, answer, authenticate } = each;
+      const element = gpCard({ scp, i, keys });
+      const send = (apdu: Uint8Array): string => hex(element.process(apdu, "wired")!.response);
+      send(encodeCommand({ cla: 0x00, ins: 0xa4, p1: 0x04, p2: 0x00, data: ISSUER_DOMAIN, le: 256 }));
+      expect(send(encodeCommand({ cla: 0x80, ins: 0x50, p1: 0, p2: 0, data: host, le: 256 }))).toBe(`${answer}9000`);
+      expect(send(unhex(authenticate))).toBe("9000");
+    });
 });
 
 test.skipIf(missing("scp-witness"))("the program prints just that", () => {
