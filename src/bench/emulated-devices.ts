@@ -10,7 +10,7 @@ import type { Nanos } from "../util/time.js";
 import type { Tracer } from "../util/tracer.js";
 import { carryToElement, domainOwners, inTheClear } from "./provisioning.js";
 import type { DeviceSpec } from "./spec.js";
-import { otherSeed, stateTaken, type StateFolder } from "./state.js";
+import { otherDevice, otherSeed, stateTaken, type StateFolder } from "./state.js";
 
 /** An emulated device on the bench. */
 export interface EmulatedBenchDevice {
@@ -85,6 +85,7 @@ export function emulatedDevices(options: EmulatedDevicesOptions): EmulatedDevice
     const profile = await loadDevice(spec.target);
     const own = spec.parameters.get("seed");
     if (state && keeping) throw stateTaken(state);
+    if (kept && kept.snapshot.profile !== profile.name) throw otherDevice(state, kept.snapshot.profile);
     if (kept && own !== undefined && own !== kept.ownSeed) throw otherSeed(state, kept.ownSeed ?? kept.seed);
     const count = (opened.get(profile.name) ?? 0) + 1;
     opened.set(profile.name, count);

@@ -139,5 +139,10 @@ export const otherSeed = ({ path }: StateFolder, seed: string): Error =>
     },
   );
 
+export const otherDevice = ({ path }: StateFolder, profile: string): Error =>
+  benchError("state-device", `${path} keeps emu:${profile}; open that, or name another folder for the state`, {
+    profile,
+  });
+
 export const stateTaken = ({ path }: StateFolder): Error =>
   benchError("state-taken", `${path} keeps one device, and that is open already`, { path });

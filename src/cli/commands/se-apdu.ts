@@ -31,7 +31,7 @@ export async function sendApdus(
     state: options.state,
     ...(options.seed !== undefined && { seed: options.seed }),
   });
-  const element = await openElement(bench, spec, { card: options.card, furnish: true, signal });
+  const element = await openElement(bench, spec, { card: options.card, furnish: options.state === undefined, signal });
   const exchanges: unknown[] = [];
   try {
     for (const apdu of apdus) {

@@ -105,7 +105,7 @@ describe("refused, and nothing is changed", () => {
     await run({ seed: "7" });
     await expect(run({ seed: "8" })).rejects.toEqual(code("bench/state-seed"));
     await expect(run({}, "emu:band-s1?seed=8")).rejects.toEqual(code("bench/state-seed"));
-    await expect(run({}, "emu:watch-w1")).rejects.toEqual(code("emulator/snapshot-mismatch"));
+    await expect(run({}, "emu:watch-w1")).rejects.toEqual(code("bench/state-device"));
     expect((await run({ seed: "7" })).held).toBe(2500n);
   });
 
