@@ -19,4 +19,5 @@ export const benchError = errorTable("bench", [
   "journal-busy",
   "journal-failed",
   "bad-archive",
+  "not-published",
 ]);
