@@ -51,6 +51,8 @@ export interface DeviceSnapshot {
 /** Longest command APDU the element takes: extended, all of it. */
 const MAX_COMMAND = 65_544;
 const LONGEST_PAUSE: Nanos = 1_000_000;
+/** New firmware that does not come up, and the old one again. */
+const MOST_BOOTS = 4;
 /** A random UID has four bytes and starts with 08 (ISO/IEC 14443-3 6.5.4). */
 const RANDOM_UID = Uint8Array.of(0x08);
 
@@ -157,6 +159,13 @@ export class EmulatedDevice {
   /** The battery is back, and the microcontroller has booted, as in a device that is new. */
   powerOn(): void {
     this.management?.powerUp(0);
+    for (let boots = 0; boots < MOST_BOOTS; boots++) {
+      const { readyAt = 0, resetAt } = this.management?.state ?? {};
+      // What does not come up is reset by its watchdog.
+      const next = readyAt === Infinity ? resetAt : readyAt;
+      if (next === undefined || next <= this.#sim.now) return;
+      this.#sim.runUntil(next);
+    }
   }
 
   /** No time passes; undefined: the power was cut in it, and is back. */

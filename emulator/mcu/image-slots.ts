@@ -1,6 +1,6 @@
 import type { ImageVersion } from "../../src/protocols/mcuboot/version.js";
 import type { Nanos } from "../../src/util/time.js";
-import type { Flash, FlashGeometry } from "../boot/flash.js";
+import type { Flash, FlashGeometry, FlashSnapshot } from "../boot/flash.js";
 
 /** What a slot holds, as far as it can be read. */
 export interface SlotImage {
@@ -62,4 +62,6 @@ export interface Firmware {
   /** After every reset. @throws `emulator/power-lost` */
   readonly boot: (flash: Flash) => BootReport;
   readonly slots: (flash: Flash) => ImageSlots;
+  /** The flash as it leaves the factory; absent: erased. */
+  readonly factory?: (() => FlashSnapshot) | undefined;
 }

@@ -1,3 +1,4 @@
+import { formatVersion } from "../../src/protocols/mcuboot/version.js";
 import { smpDispatcher, type Dispatcher } from "../../src/protocols/smp/listener.js";
 import type { ManagementProfile } from "../../src/profiles/types.js";
 import type { Step } from "../../src/util/dialogue.js";
@@ -90,7 +91,7 @@ export class Mcu {
     const { bytes, sectorBytes, writeBytes } = options.profile.flash;
     this.#sim = sim;
     this.#options = options;
-    this.flash = new Flash({ size: bytes, sectorBytes, writeBytes });
+    this.flash = new Flash({ size: bytes, sectorBytes, writeBytes }, options.firmware?.factory?.());
     this.#mount();
     // Out of the box it has been running for as long as anybody asks: the first boot takes no time.
     const initial = booted(undefined, {}, sim.now, 0);
@@ -168,15 +169,18 @@ export class Mcu {
   #mount(): void {
     const { profile, identity, element, nfc, holderVerified } = this.#options;
     const { settings, files } = profile.flash.partitions;
+    const images = this.#options.firmware?.slots(this.flash);
+    const [first] = images?.images ?? [];
+    const running = first?.slots[first.active].found();
     this.#parts = {
-      identity,
+      identity: running ? { ...identity, firmware: formatVersion(running.version) } : identity,
       profile,
       element,
       nfc,
       holderVerified,
       settings: new SettingsStore(flashArea(this.flash, settings.offset, settings.bytes)),
       files: new FileSystem(flashArea(this.flash, files.offset, files.bytes)),
-      images: this.#options.firmware?.slots(this.flash),
+      images,
       flashOperations: () => this.flash.operations,
       battery: battery(profile.batteryHours),
     };

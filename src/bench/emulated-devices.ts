@@ -1,4 +1,5 @@
 import { EmulatedDevice } from "../../emulator/device.js";
+import { factoryFirmware } from "../../emulator/mcu/factory-firmware.js";
 import type { Sim } from "../../emulator/sim/sim.js";
 import type { IssuedCard, Issuer } from "../issuer/issuer.js";
 import type { IssuerDomain } from "../issuer/provision.js";
@@ -94,6 +95,7 @@ export function emulatedDevices(options: EmulatedDevicesOptions): EmulatedDevice
     const owners = await domainOwners(profile);
     const emulated = new EmulatedDevice(profile, sim, own === undefined ? random.fork(label) : seededRandom(own), {
       keysFor: owners?.keysFor,
+      firmware: factoryFirmware(profile),
     });
     if (owners) domains.set(emulated, owners.issuer);
     // A device's taps go on drawing where the last one stopped: no two have the same unpredictable number.

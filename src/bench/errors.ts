@@ -20,4 +20,5 @@ export const benchError = errorTable("bench", [
   "journal-failed",
   "bad-archive",
   "state-device",
+  "not-published",
 ]);

@@ -31,7 +31,8 @@ export interface StateFolder {
   close(): Promise<void>;
 }
 
-const VERSION = 1;
+/** 2: the flash of managed devices holds their firmware. */
+const VERSION = 2;
 const FILES = { version: "version", lock: "lock", device: "device.cbor", issuer: "issuer.cbor" } as const;
 
 /**

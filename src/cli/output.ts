@@ -37,9 +37,11 @@ const DEVICE_FOLDERS: ReadonlySet<string> = new Set([
   "transport",
   "smp",
   "gp",
+  "firmware",
 ]);
 const NOT_THE_DEVICE: ReadonlySet<string> = new Set([
   "emulator/bad-fault",
+  "firmware/no-images",
   "emulator/unknown-module",
   "gp/bad-parameter",
   "gp/bad-level",
@@ -57,7 +59,12 @@ const DEVICE_CODES: ReadonlySet<string> = new Set([
   "se/garbled-answer",
 ]);
 /** A check was made, and its answer is no: whether keys are the card's. */
-const CHECK_CODES: ReadonlySet<string> = new Set(["gp/wrong-cryptogram", "gp/wrong-key-check"]);
+const CHECK_CODES: ReadonlySet<string> = new Set([
+  "gp/wrong-cryptogram",
+  "gp/wrong-key-check",
+  "firmware/nothing-to-revert",
+  "firmware/no-such-image",
+]);
 
 /** The exit code that an error stands for. */
 export function exitCodeOf({ code }: TapbenchError): ExitCode {

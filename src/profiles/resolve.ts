@@ -6,6 +6,7 @@ import { cardSchema, deviceSchema, readerSchema, terminalSchema } from "./schema
 import type {
   CardProfile,
   DeviceProfile,
+  FlashPartition,
   ManagementProfile,
   ProfileHead,
   ReaderProfile,
@@ -71,7 +72,7 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
       ["element", "cells", "writeBytes"],
       `what is erased together, ${eraseBytes} bytes, should be a multiple`,
     );
-  if (file.management) checkFlash(file.management.flash, fail);
+  if (file.management) checkFlash(file.management, fail);
   const { historical: historicalBytes, sameRates, ...activation } = ats;
   return {
     ...head(file, name, fail),
@@ -93,19 +94,25 @@ const device: Resolver<DeviceProfile> = (data, files, name) => {
 };
 
 /** Whole sectors, inside the flash, at least two a partition, and none on top of another. */
-function checkFlash({ bytes, sectorBytes, writeBytes, partitions }: ManagementProfile["flash"], fail: Fail): void {
+function checkFlash({ flash, boot }: ManagementProfile, fail: Fail): void {
+  const { bytes, sectorBytes, writeBytes, partitions } = flash;
   const path = ["management", "flash"];
   if (bytes % sectorBytes !== 0) throw fail([...path, "bytes"], `it should be whole sectors of ${sectorBytes} bytes`);
   if (sectorBytes % writeBytes !== 0)
     throw fail([...path, "sectorBytes"], `it should be a multiple of writeBytes, ${writeBytes}`);
+  const slots: Readonly<Record<string, FlashPartition>> = boot
+    ? { primary: boot.primary, secondary: boot.secondary }
+    : {};
+  const parts = [
+    ...Object.entries(partitions).map(([name, part]) => ({ part, at: [...path, "partitions", name] })),
+    ...Object.entries(slots).map(([name, part]) => ({ part, at: ["management", "boot", name] })),
+  ].toSorted((a, b) => a.part.offset - b.part.offset);
   let end = 0;
-  const inOrder = Object.entries(partitions).toSorted(([, a], [, b]) => a.offset - b.offset);
-  for (const [name, partition] of inOrder) {
-    const at = [...path, "partitions", name];
-    if (partition.offset % sectorBytes !== 0 || partition.bytes % (2 * sectorBytes) !== 0)
+  for (const { part, at } of parts) {
+    if (part.offset % sectorBytes !== 0 || part.bytes % (2 * sectorBytes) !== 0)
       throw fail(at, `it should start at a sector and have an even number of sectors of ${sectorBytes} bytes`);
-    if (partition.offset < end) throw fail(at, "it lies on top of another partition");
-    end = partition.offset + partition.bytes;
+    if (part.offset < end) throw fail(at, "it lies on top of another partition");
+    end = part.offset + part.bytes;
     if (end > bytes) throw fail(at, `it ends at ${end}, and the flash has ${bytes} bytes`);
   }
 }

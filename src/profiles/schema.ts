@@ -136,6 +136,13 @@ export const deviceSchema = map({
         files: partition("files: a log in two halves"),
       }),
     }),
+    boot: map({
+      mode: oneOf(["move", "offset", "overwrite"], "how MCUboot takes a new image"),
+      primary: partition("slot whose image runs"),
+      secondary: partition("slot for what comes in"),
+    })
+      .optional()
+      .meta({ description: "boot loader with one image; absent: the firmware cannot be updated" }),
   })
     .optional()
     .meta({ description: "microcontroller that speaks MCUmgr's SMP; absent: there is none" }),

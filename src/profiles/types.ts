@@ -75,6 +75,13 @@ export interface FlashPartition {
   readonly bytes: number;
 }
 
+/** Slots of the boot loader, and how a new image gets from the secondary one into the primary one. */
+export interface BootProfile {
+  readonly mode: "move" | "offset" | "overwrite";
+  readonly primary: FlashPartition;
+  readonly secondary: FlashPartition;
+}
+
 /** The microcontroller that manages the device. */
 export interface ManagementProfile {
   /** MCUmgr's buffers: bytes of one, header included, and how many. */
@@ -92,6 +99,8 @@ export interface ManagementProfile {
     readonly writeBytes: number;
     readonly partitions: { readonly settings: FlashPartition; readonly files: FlashPartition };
   };
+  /** MCUboot with one image; absent: the firmware cannot be updated. */
+  readonly boot?: BootProfile | undefined;
 }
 
 /** A security domain that is there when the device leaves the factory. Its keys are named, not held. */

@@ -1,13 +1,17 @@
 import type { Command } from "commander";
 import type { BuildArguments, SignArguments, VerifyArguments } from "../commands/flash-files.js";
 import type { Context } from "../context.js";
+import { declareFlashDevice } from "./flash-device.js";
 import { collect, examples } from "./options.js";
 
 export function declareFlash(program: Command, context: Context): void {
   const flash = program
     .command("flash")
-    .summary("firmware: build, sign and check images")
-    .description("Builds, signs and checks firmware images as MCUboot boots them.");
+    .summary("firmware: flash devices; build, sign and check images")
+    .description(
+      "Flashes firmware onto devices that speak MCUmgr, and builds, signs and checks images as MCUboot boots them.",
+    );
+  declareFlashDevice(flash, context);
 
   const files = () => import("../commands/flash-files.js");
   const signing = (command: Command): Command =>

@@ -6,4 +6,6 @@ export const firmwareError = errorTable("firmware", [
   "no-restart",
   "not-confirmed",
   "no-images",
+  "nothing-to-revert",
+  "no-such-image",
 ]);

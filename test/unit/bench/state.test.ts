@@ -141,7 +141,7 @@ describe("refused, and nothing is changed", () => {
     await expect(openBench({ state: temp })).rejects.toEqual(code("bench/state-folder"));
     await expect(openBench({ state: join(temp, "letter.txt") })).rejects.toEqual(code("bench/state-folder"));
     await run();
-    await writeFile(join(folder, "version"), "2\n");
+    await writeFile(join(folder, "version"), "1\n");
     await expect(run()).rejects.toEqual(code("bench/state-version"));
   });
 });
