@@ -2,13 +2,13 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import { roomFor } from "../util/bytes.js";
 
 /*
- * CBC over long messages with the platform's AES. Making its cipher costs as much as 15 blocks in aes-block.ts (measured: 3 us), so one stays with its
+ * CBC over long messages with the platform's AES. Making its cipher costs some 3 us, more than a dozen blocks in aes-block.ts, so one stays with its
  * key for all messages. It goes on chaining from the message before: that is taken out of the first block, where the initial vector goes in.
  */
 
 const BLOCK = 16;
 
-/** From here on it is faster than the rounds in aes-block.ts. */
+/** From here on it is faster than aes-block.ts. */
 export const LONG_MESSAGE = 6 * BLOCK;
 
 /** CBC of whole blocks, at least one, from an initial vector. */
